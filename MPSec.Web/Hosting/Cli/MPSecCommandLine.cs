@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace MPSec.Hosting.Cli;
+
+/// <summary>The command line: one verb, one file in this folder. Every verb has <c>--help</c>, every reading verb <c>--json</c>.</summary>
+public static class MPSecCommandLine
+{
+    /// <summary>JSON as every verb prints it: camelCase names, enumerations as words, indented.</summary>
+    public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.Never,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
+
+    /// <summary>Folder that holds everything MPSec writes.</summary>
+    public static readonly Option<string> State = new("--state")
+    {
+        Description = "Folder that holds everything MPSec writes",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("MPSEC__State") ?? "/var/lib/mpsec",
+        Recursive = true,
+    };
+
+    /// <summary>Machine-readable output.</summary>
+    public static Option<bool> JsonOption() => new("--json") { Description = "Print JSON instead of text" };
+
+    /// <summary>Runs the verb that <paramref name="args"/> name and returns the exit code.</summary>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var root = new RootCommand("MPSec: install, configure, secure, measure and explain Multipath TCP on a Linux gateway");
+        root.Options.Add(State);
+        var parse = root.Parse(args);
+        if (parse.Errors.Count > 0)
+        {
+            foreach (var error in parse.Errors)
+            {
+                await Console.Error.WriteLineAsync("mpsec: " + error.Message);
+            }
+
+            await Console.Error.WriteLineAsync("mpsec: see 'mpsec --help'");
+            return ExitCode.Usage;
+        }
+
+        try
+        {
+            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (CliException e)
+        {
+            await Console.Error.WriteLineAsync("mpsec: " + e.Message);
+            return e.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Failed;
+        }
+    }
+}
