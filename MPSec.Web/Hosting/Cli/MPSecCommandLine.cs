@@ -33,6 +33,7 @@ public static class MPSecCommandLine
     {
         var root = new RootCommand("MPSec: install, configure, secure, measure and explain Multipath TCP on a Linux gateway");
         root.Options.Add(State);
+        root.Subcommands.Add(ServeCommand.Create());
         var parse = root.Parse(args);
         if (parse.Errors.Count > 0)
         {

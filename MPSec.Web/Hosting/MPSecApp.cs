@@ -1,0 +1,41 @@
+using Microsoft.Extensions.Options;
+
+namespace MPSec.Hosting;
+
+/// <summary>The web program put together. Tests start the same program on port 0 with their own options and fakes.</summary>
+public static class MPSecApp
+{
+    /// <summary>Builds the program; the caller starts it.</summary>
+    /// <param name="options">Checked settings.</param>
+    /// <param name="configure">Last word on services, for tests.</param>
+    public static WebApplication Build(MPSecOptions options, Action<WebApplicationBuilder>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            ApplicationName = "mpsec",
+            ContentRootPath = AppContext.BaseDirectory,
+            WebRootPath = Path.Combine(AppContext.BaseDirectory, "wwwroot"),
+        });
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.UseStaticWebAssets();
+        builder.WebHost.UseUrls(options.Urls.Split(';', StringSplitOptions.TrimEntries));
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Hangfire", LogLevel.Warning);
+        builder.Services.AddSingleton(Options.Create(options));
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSystemd();
+        builder.Services.AddHealthChecks();
+        configure?.Invoke(builder);
+
+        var app = builder.Build();
+        if (options.PathBase.Length > 0)
+        {
+            app.UsePathBase(options.PathBase);
+        }
+
+        app.UseRouting();
+        app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false });
+        app.MapHealthChecks("/healthz/ready");
+        return app;
+    }
+}

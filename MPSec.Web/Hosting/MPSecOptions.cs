@@ -1,0 +1,72 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+
+namespace MPSec.Hosting;
+
+/// <summary>
+/// Settings of <c>mpsec serve</c>: <c>/etc/mpsec/appsettings.json</c>, then <c>MPSEC__…</c> environment variables, then the command line;
+/// the later one wins.
+/// </summary>
+public sealed class MPSecOptions
+{
+    /// <summary>Folder that holds everything MPSec writes.</summary>
+    public string State { get; set; } = "/var/lib/mpsec";
+
+    /// <summary>Addresses to listen on, separated by semicolons.</summary>
+    public string Urls { get; set; } = "http://127.0.0.1:8080";
+
+    /// <summary>Path under which a reverse proxy shows MPSec, for example <c>/mpsec</c>; empty for the root.</summary>
+    public string PathBase { get; set; } = "";
+
+    /// <summary>Addresses of reverse proxies whose X-Forwarded-* headers are believed; loopback only when empty.</summary>
+    public string[] KnownProxies { get; set; } = [];
+
+    /// <summary>Time between two readings of a gateway while somebody looks, in milliseconds: 100 to 60,000.</summary>
+    public int SampleIntervalMs { get; set; } = 1000;
+
+    /// <summary>Bring up the lab <c>lab</c> with four paths and traffic when no lab stands.</summary>
+    public bool StartLab { get; set; }
+}
+
+/// <summary>Checks all settings at once, so that one start shows every fault.</summary>
+public sealed class MPSecOptionsValidator : IValidateOptions<MPSecOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, MPSecOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var faults = new List<string>();
+        if (string.IsNullOrWhiteSpace(options.State) || !Path.IsPathFullyQualified(options.State))
+        {
+            faults.Add("State: must be an absolute path such as /var/lib/mpsec");
+        }
+
+        foreach (var url in options.Urls.Split(';', StringSplitOptions.TrimEntries))
+        {
+            if (!Uri.TryCreate(url.Replace("://*", "://any").Replace("://+", "://any"), UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.PathAndQuery != "/")
+            {
+                faults.Add($"Urls: '{url}' is no address such as http://127.0.0.1:8080");
+            }
+        }
+
+        if (options.PathBase.Length > 0 && (options.PathBase[0] != '/' || options.PathBase.EndsWith('/') || options.PathBase.Any(c => !(char.IsAsciiLetterOrDigit(c) || c is '/' or '-' or '_' or '.'))))
+        {
+            faults.Add("PathBase: must begin with / and not end with it, letters, digits and - _ . / only, for example /mpsec");
+        }
+
+        foreach (var proxy in options.KnownProxies)
+        {
+            if (!IPAddress.TryParse(proxy, out _))
+            {
+                faults.Add($"KnownProxies: '{proxy}' is no IP address");
+            }
+        }
+
+        if (options.SampleIntervalMs is < 100 or > 60_000)
+        {
+            faults.Add("SampleIntervalMs: must be 100 to 60000");
+        }
+
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+}
