@@ -46,8 +46,8 @@ public sealed record GatewayReading
     /// <summary>TCP sockets in state ESTABLISHED that are no subflow; null when not read.</summary>
     public int? PlainTcpEstablished { get; init; }
 
-    /// <summary>Counters of <c>/proc/net/netstat</c> and <c>/proc/net/snmp</c> by group and name, for example <c>MPTcpExtMPCapableSYNTX</c>.</summary>
-    public ImmutableSortedDictionary<string, long> Counters { get; init; } = ImmutableSortedDictionary<string, long>.Empty;
+    /// <summary>Counters of <c>/proc/net/netstat</c>, <c>snmp</c> and <c>snmp6</c> by group and name, for example <c>MPTcpExtMPCapableSYNTX</c>.</summary>
+    public CounterSet Counters { get; init; } = CounterSet.Empty;
 
     /// <summary>What could not be read, and why.</summary>
     public ImmutableArray<ReadingFault> Faults { get; init; } = [];
@@ -254,6 +254,12 @@ public sealed record MptcpConnection
 
     /// <summary>mptcpi_last_data_recv in milliseconds (6.10).</summary>
     public uint? LastDataReceivedMs { get; init; }
+
+    /// <summary>Bytes in the receive queue (listeners: connections that wait to be accepted).</summary>
+    public uint ReceiveQueue { get; init; }
+
+    /// <summary>Bytes in the send queue (listeners: the longest queue allowed).</summary>
+    public uint SendQueue { get; init; }
 
     /// <summary>The connection goes on as plain TCP.</summary>
     public bool IsFallback => (Flags & 1) == 1;

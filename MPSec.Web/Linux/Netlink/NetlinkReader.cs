@@ -1,5 +1,6 @@
 // Message and attribute layout: include/uapi/linux/netlink.h. Lengths are checked against the datagram; unknown types are the caller's to skip.
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -122,5 +123,5 @@ public ref struct NetlinkAttributes(ReadOnlySpan<byte> attributes)
     /// <summary>Reads a fixed structure from the start of the value.</summary>
     public readonly T Read<T>()
         where T : unmanaged =>
-        Value.Length >= Marshal.SizeOf<T>() ? MemoryMarshal.Read<T>(Value) : throw new NetlinkFormatException($"attribute {Type}: {Value.Length} bytes are too short");
+        Value.Length >= Unsafe.SizeOf<T>() ? MemoryMarshal.Read<T>(Value) : throw new NetlinkFormatException($"attribute {Type}: {Value.Length} bytes are too short");
 }

@@ -1,4 +1,5 @@
 // Message and attribute layout: include/uapi/linux/netlink.h. Host byte order, attributes aligned to 4 bytes.
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -63,7 +64,7 @@ public sealed class NetlinkWriter
     public NetlinkWriter Struct<T>(in T value)
         where T : unmanaged
     {
-        MemoryMarshal.Write(Reserve(Marshal.SizeOf<T>()), value);
+        MemoryMarshal.Write(Reserve(Unsafe.SizeOf<T>()), value);
         return this;
     }
 
@@ -81,7 +82,7 @@ public sealed class NetlinkWriter
     public NetlinkWriter Attribute<T>(ushort type, T value)
         where T : unmanaged
     {
-        Span<byte> bytes = stackalloc byte[Marshal.SizeOf<T>()];
+        Span<byte> bytes = stackalloc byte[Unsafe.SizeOf<T>()];
         MemoryMarshal.Write(bytes, value);
         return Attribute(type, bytes);
     }
