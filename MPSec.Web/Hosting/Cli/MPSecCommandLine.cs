@@ -14,7 +14,7 @@ public static class MPSecCommandLine
         WriteIndented = true,
         DefaultIgnoreCondition = JsonIgnoreCondition.Never,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase), new IPAddressJsonConverter(), new IPEndPointJsonConverter() },
     };
 
     /// <summary>Folder that holds everything MPSec writes.</summary>
@@ -34,6 +34,7 @@ public static class MPSecCommandLine
         var root = new RootCommand("MPSec: install, configure, secure, measure and explain Multipath TCP on a Linux gateway");
         root.Options.Add(State);
         root.Subcommands.Add(ServeCommand.Create());
+        root.Subcommands.Add(StatusCommand.Create());
         var parse = root.Parse(args);
         if (parse.Errors.Count > 0)
         {

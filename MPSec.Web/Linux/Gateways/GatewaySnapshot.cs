@@ -1,22 +1,27 @@
 using System.Collections.Frozen;
+using System.Net;
 
 namespace MPSec.Linux.Gateways;
 
-/// <summary>A reading together with the rates since the one before it.</summary>
+/// <summary>A reading together with what happened since the one before it.</summary>
 /// <param name="Reading">The raw facts.</param>
 /// <param name="Interval">Monotonic time since the reading before; zero for the first.</param>
 /// <param name="Rates">Rates by interface index. An interface that was not there before, or whose counters went back, has none.</param>
-public sealed record GatewaySnapshot(GatewayReading Reading, TimeSpan Interval, FrozenDictionary<int, InterfaceRate> Rates)
+/// <param name="Traffic">What subflows sent in the interval, by local address.</param>
+public sealed record GatewaySnapshot(
+    GatewayReading Reading, TimeSpan Interval, FrozenDictionary<int, InterfaceRate> Rates, FrozenDictionary<IPAddress, SubflowTraffic> Traffic)
 {
     /// <summary>Makes the snapshot of <paramref name="now"/>; rates need <paramref name="before"/> and a positive <paramref name="elapsed"/>.</summary>
     public static GatewaySnapshot Derive(GatewayReading? before, GatewayReading now, TimeSpan elapsed)
     {
         ArgumentNullException.ThrowIfNull(now);
-        if (before is null || elapsed <= TimeSpan.Zero)
-        {
-            return new(now, TimeSpan.Zero, FrozenDictionary<int, InterfaceRate>.Empty);
-        }
+        return before is null || elapsed <= TimeSpan.Zero
+            ? new(now, TimeSpan.Zero, FrozenDictionary<int, InterfaceRate>.Empty, FrozenDictionary<IPAddress, SubflowTraffic>.Empty)
+            : new(now, elapsed, RatesOf(before, now, elapsed.TotalSeconds), TrafficOf(before, now));
+    }
 
+    private static FrozenDictionary<int, InterfaceRate> RatesOf(GatewayReading before, GatewayReading now, double seconds)
+    {
         var earlier = new Dictionary<int, LinkReading>(before.Links.Length);
         foreach (var link in before.Links)
         {
@@ -29,11 +34,38 @@ public sealed record GatewaySnapshot(GatewayReading Reading, TimeSpan Interval, 
             if (link.Counters is { } c && earlier.TryGetValue(link.Index, out var old) && old.Name == link.Name && old.Counters is { } o
                 && c.TxBytes >= o.TxBytes && c.RxBytes >= o.RxBytes)
             {
-                rates[link.Index] = new((c.TxBytes - o.TxBytes) * 8 / elapsed.TotalSeconds, (c.RxBytes - o.RxBytes) * 8 / elapsed.TotalSeconds);
+                rates[link.Index] = new((c.TxBytes - o.TxBytes) * 8 / seconds, (c.RxBytes - o.RxBytes) * 8 / seconds);
             }
         }
 
-        return new(now, elapsed, rates.ToFrozenDictionary());
+        return rates.ToFrozenDictionary();
+    }
+
+    private static FrozenDictionary<IPAddress, SubflowTraffic> TrafficOf(GatewayReading before, GatewayReading now)
+    {
+        if (now.Subflows.IsEmpty)
+        {
+            return FrozenDictionary<IPAddress, SubflowTraffic>.Empty;
+        }
+
+        var earlier = new Dictionary<(IPEndPoint, IPEndPoint), Subflow>(before.Subflows.Length);
+        foreach (var subflow in before.Subflows)
+        {
+            earlier[(subflow.Local, subflow.Remote)] = subflow;
+        }
+
+        var sums = new Dictionary<IPAddress, SubflowTraffic>();
+        foreach (var subflow in now.Subflows)
+        {
+            if (earlier.TryGetValue((subflow.Local, subflow.Remote), out var old) && old.Inode == subflow.Inode
+                && subflow.BytesSent is { } sent && old.BytesSent is { } sentBefore && sent >= sentBefore
+                && subflow.BytesRetransmitted is { } again && old.BytesRetransmitted is { } againBefore && again >= againBefore)
+            {
+                sums[subflow.Local.Address] = sums.GetValueOrDefault(subflow.Local.Address) + new SubflowTraffic(sent - sentBefore, again - againBefore);
+            }
+        }
+
+        return sums.ToFrozenDictionary();
     }
 }
 
@@ -42,4 +74,11 @@ public readonly record struct InterfaceRate(double TxBitsPerSecond, double RxBit
 {
     /// <summary>Both directions together.</summary>
     public double SumBitsPerSecond => TxBitsPerSecond + RxBitsPerSecond;
+}
+
+/// <summary>Bytes that subflows sent in one interval, retransmissions included, and how many of them were retransmissions.</summary>
+public readonly record struct SubflowTraffic(ulong BytesSent, ulong BytesRetransmitted)
+{
+    /// <summary>Both together.</summary>
+    public static SubflowTraffic operator +(SubflowTraffic a, SubflowTraffic b) => new(a.BytesSent + b.BytesSent, a.BytesRetransmitted + b.BytesRetransmitted);
 }
