@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using MPSec.Data;
 
 namespace MPSec.Hosting;
 
@@ -20,9 +21,11 @@ public static class MPSecApp
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseStaticWebAssets();
         builder.WebHost.UseUrls(options.Urls.Split(';', StringSplitOptions.TrimEntries));
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Hangfire", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Hangfire", LogLevel.Warning)
+            .AddFilter("Microsoft.EntityFrameworkCore.Database", LogLevel.Critical); // whoever asked the database gets the exception and tells
         builder.Services.AddSingleton(Options.Create(options));
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddMPSecData(options.State);
         builder.Services.AddSystemd();
         builder.Services.AddHealthChecks();
         configure?.Invoke(builder);

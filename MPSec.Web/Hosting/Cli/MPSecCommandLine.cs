@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using MPSec.Data;
 
 namespace MPSec.Hosting.Cli;
 
@@ -55,6 +56,11 @@ public static class MPSecCommandLine
         {
             await Console.Error.WriteLineAsync("mpsec: " + e.Message);
             return e.ExitCode;
+        }
+        catch (StateFolderException e)
+        {
+            await Console.Error.WriteLineAsync("mpsec: " + e.Message);
+            return e.Fault is StateFolderFault.NotWritable ? ExitCode.NotPermitted : ExitCode.Failed;
         }
         catch (OperationCanceledException)
         {

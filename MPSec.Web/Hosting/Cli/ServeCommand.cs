@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
+using MPSec.Data;
 
 namespace MPSec.Hosting.Cli;
 
@@ -41,6 +42,7 @@ public static class ServeCommand
         }
 
         await using var app = MPSecApp.Build(options);
+        await app.Services.GetRequiredService<DatabaseStart>().PrepareAsync(cancellationToken);
         try
         {
             await app.StartAsync(cancellationToken);

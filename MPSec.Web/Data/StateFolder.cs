@@ -1,0 +1,41 @@
+namespace MPSec.Data;
+
+/// <summary>The folder that holds everything MPSec writes (<c>--state</c>). Every path below it is named here and nowhere else.</summary>
+public sealed class StateFolder
+{
+    /// <summary>Names the folder; nothing is read or made yet.</summary>
+    /// <param name="root">A path; a relative one is taken from the working folder.</param>
+    /// <exception cref="ArgumentException">The path is empty or holds a NUL character.</exception>
+    public StateFolder(string root)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(root);
+        Root = Path.GetFullPath(root);
+    }
+
+    /// <summary>Absolute path of the folder itself (mode 0700).</summary>
+    public string Root { get; }
+
+    /// <summary>SQLite database of users, configuration, audit, intents and runs: nothing acknowledged is ever lost from it.</summary>
+    public string ConfigurationDatabase => Path.Combine(Root, "configuration.db");
+
+    /// <summary>File that a running <c>mpsec serve</c> holds locked (flock(2)).</summary>
+    public string LockFile => Path.Combine(Root, "mpsec.lock");
+
+    /// <summary>File with the process id of the running <c>mpsec serve</c>; only meaningful while <see cref="LockFile"/> is locked.</summary>
+    public string PidFile => Path.Combine(Root, "mpsec.pid");
+
+    /// <summary>Keys that protect cookies and antiforgery tokens.</summary>
+    public string KeysFolder => Path.Combine(Root, "keys");
+
+    /// <summary>One folder per job run.</summary>
+    public string JobsFolder => Path.Combine(Root, "jobs");
+
+    /// <summary>Folder of one run: its log and what its supervised programs leave.</summary>
+    public string JobFolder(Guid run) => Path.Combine(JobsFolder, run.ToString("N"));
+
+    /// <summary>Log of one run: UTF-8 text, one time-stamped line each.</summary>
+    public string JobLog(Guid run) => Path.Combine(JobFolder(run), "log");
+
+    /// <inheritdoc/>
+    public override string ToString() => Root;
+}
