@@ -51,6 +51,21 @@ namespace MPSec.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "PathProfile",
+                columns: table => new
+                {
+                    Id = table.Column<int>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    Gateway = table.Column<string>(type: "TEXT", maxLength: 63, nullable: false),
+                    InterfaceName = table.Column<string>(type: "TEXT", maxLength: 15, nullable: false),
+                    Number = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_PathProfile", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "AspNetRoleClaims",
                 columns: table => new
                 {
@@ -192,6 +207,18 @@ namespace MPSec.Data.Migrations
                 table: "AspNetUsers",
                 column: "NormalizedUserName",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_PathProfile_Gateway_InterfaceName",
+                table: "PathProfile",
+                columns: new[] { "Gateway", "InterfaceName" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_PathProfile_Gateway_Number",
+                table: "PathProfile",
+                columns: new[] { "Gateway", "Number" },
+                unique: true);
         }
 
         /// <inheritdoc />
@@ -211,6 +238,9 @@ namespace MPSec.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "AspNetUserTokens");
+
+            migrationBuilder.DropTable(
+                name: "PathProfile");
 
             migrationBuilder.DropTable(
                 name: "AspNetRoles");
