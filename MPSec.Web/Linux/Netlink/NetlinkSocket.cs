@@ -1,4 +1,5 @@
 // Netlink sockets as in include/uapi/linux/netlink.h. .NET's Socket refuses AF_NETLINK, hence the calls to the C library.
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using MPSec.Linux.Namespaces;
@@ -101,6 +102,14 @@ public sealed class NetlinkSocket : INetlinkTransport
         {
             throw new NetlinkException(errno, $"cannot join netlink group {group}");
         }
+    }
+
+    /// <summary>Hands the descriptor over to a .NET socket, which can wait without a thread. This object is disposed afterwards.</summary>
+    internal Socket IntoSocket()
+    {
+        var fd = _handle.DangerousGetHandle();
+        _handle.SetHandleAsInvalid();
+        return new Socket(new SafeSocketHandle(fd, ownsHandle: true));
     }
 
     /// <inheritdoc/>
