@@ -45,7 +45,7 @@ public static class MPSecCommandLine
             }
 
             await Console.Error.WriteLineAsync("mpsec: see 'mpsec --help'");
-            return ExitCode.Usage;
+            return CliExitCode.Usage;
         }
 
         try
@@ -60,11 +60,11 @@ public static class MPSecCommandLine
         catch (StateFolderException e)
         {
             await Console.Error.WriteLineAsync("mpsec: " + e.Message);
-            return e.Fault is StateFolderFault.NotWritable ? ExitCode.NotPermitted : ExitCode.Failed;
+            return e.Fault is StateFolderFault.NotWritable ? CliExitCode.NotPermitted : CliExitCode.Failed;
         }
         catch (OperationCanceledException)
         {
-            return ExitCode.Failed;
+            return CliExitCode.Failed;
         }
     }
 }

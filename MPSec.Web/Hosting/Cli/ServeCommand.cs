@@ -38,7 +38,7 @@ public static class ServeCommand
         options.StartLab |= parse.GetValue(s_lab);
         if (new MPSecOptionsValidator().Validate(null, options) is { Failed: true } faults)
         {
-            throw new CliException(ExitCode.Configuration, string.Join(Environment.NewLine + "mpsec: ", faults.Failures));
+            throw new CliException(CliExitCode.Configuration, string.Join(Environment.NewLine + "mpsec: ", faults.Failures));
         }
 
         await using var app = MPSecApp.Build(options);
@@ -49,15 +49,15 @@ public static class ServeCommand
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            throw new CliException(ExitCode.Failed, $"urls: an address of {options.Urls} is in use; stop the other program or choose another port with --urls");
+            throw new CliException(CliExitCode.Failed, $"urls: an address of {options.Urls} is in use; stop the other program or choose another port with --urls");
         }
         catch (SocketException e)
         {
-            throw new CliException(ExitCode.Failed, $"urls: cannot listen on {options.Urls}: {e.Message}");
+            throw new CliException(CliExitCode.Failed, $"urls: cannot listen on {options.Urls}: {e.Message}");
         }
 
         Console.WriteLine($"MPSec listens on {string.Join(", ", app.Urls)}");
         await app.WaitForShutdownAsync(cancellationToken);
-        return ExitCode.Done;
+        return CliExitCode.Done;
     }
 }

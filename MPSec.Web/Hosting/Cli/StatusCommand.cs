@@ -31,7 +31,7 @@ public static class StatusCommand
     {
         if (!GatewayName.TryParse(parse.GetValue(s_gateway), out var gateway, out var error))
         {
-            throw new CliException(ExitCode.Usage, error!);
+            throw new CliException(CliExitCode.Usage, error!);
         }
 
         GatewayReading reading;
@@ -42,13 +42,13 @@ public static class StatusCommand
         }
         catch (NamespaceException e)
         {
-            throw new CliException(e.IsGone ? ExitCode.Failed : ExitCode.NotPermitted, e.IsGone
+            throw new CliException(e.IsGone ? CliExitCode.Failed : CliExitCode.NotPermitted, e.IsGone
                 ? $"{e.Message}; gateways here: {string.Join(", ", NamespaceThread.List().Select(n => n.Value).Prepend("host"))}"
                 : e.Message);
         }
 
         Console.Write(parse.GetValue(s_json) ? JsonSerializer.Serialize(reading, MPSecCommandLine.Json) + "\n" : Text(reading));
-        return ExitCode.Done;
+        return CliExitCode.Done;
     }
 
     /// <summary>The reading as a page of text.</summary>

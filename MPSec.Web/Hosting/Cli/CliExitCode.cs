@@ -1,7 +1,7 @@
 namespace MPSec.Hosting.Cli;
 
 /// <summary>Exit codes of every verb.</summary>
-public static class ExitCode
+public static class CliExitCode
 {
     /// <summary>Done.</summary>
     public const int Done = 0;
@@ -25,6 +25,6 @@ public static class ExitCode
 /// <summary>Ends a verb with an exit code and one sentence for standard error.</summary>
 public sealed class CliException(int exitCode, string sentence) : Exception(sentence)
 {
-    /// <summary>One of <see cref="Cli.ExitCode"/>.</summary>
+    /// <summary>One of <see cref="CliExitCode"/>.</summary>
     public int ExitCode { get; } = exitCode;
 }
