@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# What the installer scripts share. Sourced, never run.
+#
+# MPSEC_TEST_ROOT: a folder put before every absolute path outside the clone and the state folder that the scripts read or
+# write (/etc/os-release, /proc, /opt/mpsec, units, ...). Only tests set it; PATH is then taken as it is.
+
+set -euo pipefail
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+
+# Exit codes, the same as the program's.
+# shellcheck disable=SC2034  # not every script uses each
+readonly EXIT_FAILED=1 EXIT_USAGE=2 EXIT_NOT_PERMITTED=3 EXIT_NOT_AVAILABLE=4
+
+# shellcheck disable=SC2034  # used by the scripts that source this file
+readonly ROOT="${MPSEC_TEST_ROOT:-}"
+SCRIPT="$(basename -- "$0")"
+REPO="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
+readonly SCRIPT REPO
+
+# A user's PATH lacks the sbin folders on Debian; ip, nft and sysctl live there.
+[[ -n $ROOT ]] || PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+# Ends the script with an exit code and one sentence on standard error.
+fail() {
+    local code=$1
+    shift
+    printf '%s: %s\n' "$SCRIPT" "$*" >&2
+    exit "$code"
+}
+
+warn() { printf '%s: %s\n' "$SCRIPT" "$*" >&2; }
+
+say() { printf '%s\n' "$*"; }
+
+usage_fault() { fail "$EXIT_USAGE" "$* See '$SCRIPT --help'."; }
+
+have() { command -v -- "$1" >/dev/null 2>&1; }
+
+is_root() { [[ $(id -u) == 0 ]]; }
+
+need_root() { is_root || fail "$EXIT_NOT_PERMITTED" "$1 needs root: run it with sudo."; }
+
+# systemd is in charge (sd_booted(3)), not merely installed.
+has_systemd() { [[ -d $ROOT/run/systemd/system ]]; }
+
+# free_mib DIR: free MiB of the file system that holds DIR or its nearest existing parent.
+free_mib() {
+    local dir=$1
+    while [[ ! -d $dir ]]; do dir="$(dirname -- "$dir")"; done
+    df -Pm -- "$dir" | awk 'NR == 2 { print $4 }'
+}
+
+# need_space DIR MIB WHAT: one sentence before anything is begun instead of half a build.
+need_space() {
+    local free
+    free="$(free_mib "$1")"
+    [[ $free -ge $2 ]] || fail "$EXIT_FAILED" "$3 needs $2 MiB of free space for $1, and there are only $free MiB: make room and start again."
+}
+
+# os_release KEY: one value of os-release(5), without quotes; empty where it has none. The file is read, never run.
+os_release() {
+    local key value
+    while IFS='=' read -r key value; do
+        if [[ $key == "$1" ]]; then
+            value="${value#[\"\']}"
+            printf '%s' "${value%[\"\']}"
+            return
+        fi
+    done 2>/dev/null <"$ROOT/etc/os-release" || true
+}
+
+# Command lines of the clone's owner, so that a build under sudo leaves no files that belong to root in someone's clone.
+as_owner() {
+    local owner
+    owner="$(stat -c %U -- "$REPO")"
+    if is_root && [[ $owner != root && $owner != UNKNOWN ]] && have runuser; then
+        runuser -u "$owner" -- env "HOME=$(getent passwd "$owner" | cut -d: -f6)" "$@"
+    else
+        "$@"
+    fi
+}
+
+# Puts dotnet into PATH when its SDK 10 lies where installers put it; says by its exit code whether there is one.
+find_dotnet() {
+    local dir home
+    home="$(getent passwd "${SUDO_USER:-$(id -un)}" 2>/dev/null | cut -d: -f6 || true)"
+    for dir in '' "${DOTNET_ROOT:-}" "$ROOT/usr/share/dotnet" "$ROOT/usr/lib/dotnet" "$ROOT/opt/dotnet" "${home:+$home/.dotnet}"; do
+        if [[ -z $dir ]]; then
+            have dotnet || continue
+        elif [[ ! -x $dir/dotnet ]]; then
+            continue
+        fi
+        if PATH="${dir:+$dir:}$PATH" dotnet --list-sdks 2>/dev/null | grep -q '^10\.'; then
+            PATH="${dir:+$dir:}$PATH"
+            export PATH
+            return 0
+        fi
+    done
+    return 1
+}
+
+# What every dotnet command of these scripts shares: nothing is sent home, no build process stays behind.
+dotnet_environment() {
+    export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
+    export UseSharedCompilation="${UseSharedCompilation:-false}" DOTNET_CLI_USE_MSBUILD_SERVER=0
+    export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs all tests of a fresh clone: installs what they need, restores the locked packages, builds, tests, counts.
+# The last line is 'N passed, N failed' or 'N passed, N failed, N skipped'.
+# shellcheck source=installer/lib.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+    cat <<'TEXT'
+Usage: sudo ./installer/test.sh [--no-setup] [ARGUMENT]...
+
+Installs what the tests need, builds MPSec and runs all tests. Tests that need root, a browser or a kernel with
+Multipath TCP are skipped, with the reason, where there is none.
+
+  --no-setup    install no packages
+  ARGUMENT      handed to 'dotnet test', for example: -- --filter-class 'MPSec.Tests.Installer.*'
+  --help        this text
+
+Exit codes: 0 all passed, 1 a test failed, none ran or something was left behind, 3 not permitted, 4 not available.
+TEXT
+}
+
+set_up=true
+while (($#)); do
+    case $1 in
+        --no-setup) set_up=false ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *) break ;;
+    esac
+    shift
+done
+
+if $set_up; then "$REPO/installer/set-up.sh" --for run,build,lab,test; fi
+find_dotnet || fail "$EXIT_NOT_AVAILABLE" "The .NET 10 SDK was not found: run ./installer/set-up.sh first."
+need_space "$REPO" 3000 "Building and testing"
+is_root || warn "Not root: tests on network namespaces are skipped (run it with sudo for all of them)."
+dotnet_environment
+cd -- "$REPO"
+
+# The names of the network namespaces of this machine, one a line.
+namespaces() { find "$ROOT/run/netns" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort || true; }
+
+as_owner dotnet restore MPSec.sln --locked-mode || fail "$EXIT_FAILED" "The locked packages could not be restored: the lines above say why (no network, or a package reference without its lock file)."
+as_owner dotnet build MPSec.sln --no-restore || fail "$EXIT_FAILED" "The build failed: the lines above say why."
+
+log="$(mktemp)"
+trap 'rm -f -- "$log"' EXIT
+before="$(namespaces)"
+status=0
+dotnet test --solution MPSec.sln --no-build "$@" 2>&1 </dev/null | tee -- "$log" || status=$?
+
+# Counts of the summaries of all test projects. Colours are switched off by the pipe; a summary line reads '  succeeded: 12'.
+count() { awk -v key="$1:" '$1 == key && $2 ~ /^[0-9]+$/ { sum += $2 } END { print sum + 0 }' "$log"; }
+passed="$(count succeeded)" failed="$(count failed)" skipped="$(count skipped)"
+
+left="$(comm -13 <(printf '%s\n' "$before") <(namespaces))"
+if [[ -n $left ]]; then
+    warn "The tests left network namespaces behind: ${left//$'\n'/ }."
+    status=1
+fi
+if ((passed + failed == 0)); then
+    warn "No test ran."
+    status=1
+fi
+((failed == 0 && status == 0)) || status="$EXIT_FAILED"
+printf '%d passed, %d failed%s\n' "$passed" "$failed" "$( ((skipped == 0)) || printf ', %d skipped' "$skipped")"
+exit "$status"
