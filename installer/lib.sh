@@ -105,3 +105,62 @@ dotnet_environment() {
     export UseSharedCompilation="${UseSharedCompilation:-false}" DOTNET_CLI_USE_MSBUILD_SERVER=0
     export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
 }
+
+# setting KEY DEFAULT: a setting of 'mpsec serve' as the environment or /etc/mpsec/appsettings.json give it.
+setting() {
+    local variable="MPSEC__$1" value
+    value="${!variable:-}"
+    if [[ -z $value && -r $ROOT/etc/mpsec/appsettings.json ]]; then
+        value="$(sed -nE "s/^.*\"$1\"[[:space:]]*:[[:space:]]*\"([^\"]*)\".*\$/\\1/Ip" "$ROOT/etc/mpsec/appsettings.json" | head -n 1)"
+    fi
+    printf '%s' "${value:-$2}"
+}
+
+# check_state DIR: the state folder's name can stand in a unit and in a list of arguments.
+check_state() {
+    [[ $1 =~ ^/[A-Za-z0-9._/+@:-]*[A-Za-z0-9._+@:-]$ && $1 != */../* && $1 != */.. ]] ||
+        fail "$EXIT_USAGE" "--state '$1' must be an absolute folder name of letters, digits and . _ - + @ : only, for example /var/lib/mpsec."
+}
+
+# A started MPSec without systemd is recorded in STATE/serve.pid: process id, its start time (clock ticks since boot, field 22
+# of proc_pid_stat(5)), fingerprint of the sources it was made from, addresses. A reused process id has another start time.
+start_ticks() {
+    local stat
+    stat="$(cat -- "/proc/$1/stat" 2>/dev/null)" || return 1
+    # The name in parentheses may hold blanks and parentheses: count from behind the last one. Field 3 comes first there.
+    read -r -a stat <<<"${stat##*) }"
+    printf '%s' "${stat[19]}"
+}
+
+record_process() { printf '%s %s %s %s\n' "$2" "$(start_ticks "$2")" "$3" "$4" >"$1/serve.pid"; }
+
+# running_process STATE: sets running_pid, running_fingerprint and running_urls from the record; false where it does not run any more.
+# shellcheck disable=SC2034  # the caller reads what it sets
+running_process() {
+    local ticks
+    running_pid='' running_fingerprint='' running_urls=''
+    [[ -r $1/serve.pid ]] || return 1
+    read -r running_pid ticks running_fingerprint running_urls <"$1/serve.pid" || return 1
+    [[ $running_pid =~ ^[1-9][0-9]*$ && -n $ticks && $(start_ticks "$running_pid") == "$ticks" ]]
+}
+
+# stop_process STATE: ends the recorded process, by force after half a minute. False where none runs.
+stop_process() {
+    local waited=0
+    if ! running_process "$1"; then
+        rm -f -- "$1/serve.pid"
+        return 1
+    fi
+    kill -TERM "$running_pid" 2>/dev/null || true
+    while running_process "$1"; do
+        if ((waited == 300)); then
+            warn "MPSec (process $running_pid) did not end within 30 seconds and is ended by force."
+            kill -KILL "$running_pid" 2>/dev/null || true
+        elif ((waited > 350)); then
+            fail "$EXIT_FAILED" "MPSec (process $running_pid) cannot be ended."
+        fi
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+    rm -f -- "$1/serve.pid"
+}

@@ -52,7 +52,7 @@ status=0
 dotnet test --solution MPSec.sln --no-build "$@" 2>&1 </dev/null | tee -- "$log" || status=$?
 
 # Counts of the summaries of all test projects. Colours are switched off by the pipe; a summary line reads '  succeeded: 12'.
-count() { awk -v key="$1:" '$1 == key && $2 ~ /^[0-9]+$/ { sum += $2 } END { print sum + 0 }' "$log"; }
+count() { awk -v key="$1:" '/^Test run summary/ { summary = 1 } summary && $1 == key && $2 ~ /^[0-9]+$/ { sum += $2 } END { print sum + 0 }' "$log"; }
 passed="$(count succeeded)" failed="$(count failed)" skipped="$(count skipped)"
 
 left="$(comm -13 <(printf '%s\n' "$before") <(namespaces))"
