@@ -88,9 +88,10 @@ shown_address() {
     printf '%s%s/' "${url%/}" "$(setting PathBase '')"
 }
 
-# announce URLS: the two lines that a newcomer needs.
+# announce WORDS URLS: the two lines that a newcomer needs.
 announce() {
-    say "MPSec is running: $(shown_address "$1")"
+    say "$1: $(shown_address "$2")"
+    set -- "$2"
     if [[ -s $state/first-administrator-link ]]; then
         say "Open this link once to make the first administrator: $(head -n 1 -- "$state/first-administrator-link")"
     fi
@@ -107,8 +108,7 @@ source_fingerprint() {
 fingerprint="$(source_fingerprint)"
 
 already_running() {
-    say "MPSec is already running."
-    announce "$1"
+    announce 'MPSec is already running' "$1"
     [[ $2 == "$fingerprint" ]] || say "It was built from other sources than these: stop it with --stop and start again to use them."
     exit 0
 }
@@ -248,7 +248,7 @@ if has_systemd; then
         journalctl -u mpsec -n 20 --no-pager >&2 || true
         fail "$EXIT_FAILED" "The service mpsec did not start: 'journalctl -u mpsec' says why."
     fi
-    announce "$urls"
+    announce 'MPSec is running' "$urls"
     say "It is the service 'mpsec' and starts at boot; its log: journalctl -u mpsec. To stop it: sudo ./installer/start-mptcp.sh --stop"
     exit 0
 fi
@@ -259,7 +259,7 @@ if ! $detach; then
     server=$BASHPID
     (
         # In the background twice, so that init and not the server is the parent of what ends here.
-        (! wait_ready kill -0 "$server" || announce "$urls") &
+        (! wait_ready kill -0 "$server" || announce 'MPSec is running' "$urls") &
     )
     exec "$PUBLISHED/mpsec" "${arguments[@]}"
 fi
@@ -280,5 +280,5 @@ if ((ended == 1)); then
 elif ((ended == 2)); then
     fail "$EXIT_FAILED" "MPSec runs (process $!) but was not ready within a minute: $log says why."
 fi
-announce "$urls"
+announce 'MPSec is running' "$urls"
 say "It runs in the background; its log: $log. To stop it: sudo ./installer/start-mptcp.sh --stop"
