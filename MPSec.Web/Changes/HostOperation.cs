@@ -1,0 +1,59 @@
+using System.Text.Json.Serialization;
+using MPSec.Linux.Values;
+
+namespace MPSec.Changes;
+
+/// <summary>
+/// One typed verb that alters a gateway. The set is closed: what is not listed here cannot be done to the host. Records travel as JSON with the
+/// discriminator <c>verb</c>; applying one twice is the same as once.
+/// </summary>
+/// <param name="Gateway">The gateway that is altered.</param>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "verb", UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FailSerialization)]
+[JsonDerivedType(typeof(CreateNamespace), "createNamespace")]
+[JsonDerivedType(typeof(DeleteNamespace), "deleteNamespace")]
+[JsonDerivedType(typeof(AddVethPair), "addVethPair")]
+[JsonDerivedType(typeof(DeleteVethPair), "deleteVethPair")]
+[JsonDerivedType(typeof(SetLinkState), "setLinkState")]
+[JsonDerivedType(typeof(AddAddress), "addAddress")]
+[JsonDerivedType(typeof(RemoveAddress), "removeAddress")]
+[JsonDerivedType(typeof(ReplaceRoute), "replaceRoute")]
+[JsonDerivedType(typeof(RemoveRoute), "removeRoute")]
+[JsonDerivedType(typeof(AddRule), "addRule")]
+[JsonDerivedType(typeof(RemoveRule), "removeRule")]
+[JsonDerivedType(typeof(SetShaper), "setShaper")]
+[JsonDerivedType(typeof(RemoveShaper), "removeShaper")]
+[JsonDerivedType(typeof(AddEndpoint), "addEndpoint")]
+[JsonDerivedType(typeof(RemoveEndpoint), "removeEndpoint")]
+[JsonDerivedType(typeof(SetMptcpLimits), "setMptcpLimits")]
+[JsonDerivedType(typeof(WriteSysctl), "writeSysctl")]
+public abstract record HostOperation(GatewayName Gateway)
+{
+    /// <summary>The same as a command of iproute2 or procps, one argument per element; for showing, never run.</summary>
+    [JsonIgnore]
+    public abstract IReadOnlyList<string> Command { get; }
+
+    /// <summary>Every gateway that the operation touches.</summary>
+    [JsonIgnore]
+    public virtual IReadOnlyList<GatewayName> Gateways => [Gateway];
+
+    /// <summary>Checks ranges that the value types do not check.</summary>
+    /// <exception cref="ChangeException">A field is out of range (<see cref="ChangeFault.Invalid"/>); the sentence names it.</exception>
+    public virtual void Validate()
+    {
+    }
+
+    /// <summary>The command as one line of text, quoted for a shell; for showing only.</summary>
+    public string ToShellText() => string.Join(' ', Command.Select(ShellText.Quote));
+
+    /// <summary><c>ip</c> or <c>tc</c>, pointed at the gateway.</summary>
+    private protected string[] Tool(string tool, params ReadOnlySpan<string> arguments) =>
+        Gateway.IsHost ? [tool, .. arguments] : [tool, "-n", Gateway.Value, .. arguments];
+
+    private protected static void Require(bool condition, string sentence)
+    {
+        if (!condition)
+        {
+            throw new ChangeException(ChangeFault.Invalid, sentence);
+        }
+    }
+}
