@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using MPSec.Data;
+using MPSec.Hosting.Shell;
 
 namespace MPSec.Hosting;
 
@@ -28,6 +29,7 @@ public static class MPSecApp
         builder.Services.AddMPSecData(options.State);
         builder.Services.AddSystemd();
         builder.Services.AddHealthChecks();
+        builder.AddShell();
         configure?.Invoke(builder);
 
         var app = builder.Build();
@@ -36,7 +38,10 @@ public static class MPSecApp
             app.UsePathBase(options.PathBase);
         }
 
+        app.UseRequestLocalization();
         app.UseRouting();
+        app.UseAntiforgery();
+        app.MapShell();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/healthz/ready");
         return app;

@@ -15,7 +15,7 @@ public sealed class ProcCounters : IDisposable
     private readonly ProcFile _snmp;
     private readonly ProcFile? _snmp6;
     private byte[] _buffer = new byte[32 * 1024];
-    private Layout _layout = new([], [], FrozenDictionary<string, int>.Empty);
+    private HeadLayout _layout = new([], [], FrozenDictionary<string, int>.Empty);
 
     /// <summary>Opens the files below <paramref name="folder"/>, for example <c>/proc/thread-self/net</c>; <c>snmp6</c> may be absent.</summary>
     /// <exception cref="IOException">A file is missing.</exception>
@@ -63,7 +63,7 @@ public sealed class ProcCounters : IDisposable
     }
 
     // Null when the names are not those of the layout.
-    private static long[]? TryRead(Layout layout, ReadOnlySpan<byte> tables, ReadOnlySpan<byte> list)
+    private static long[]? TryRead(HeadLayout layout, ReadOnlySpan<byte> tables, ReadOnlySpan<byte> list)
     {
         var values = new long[layout.Names.Length];
         var heads = layout.Heads.AsSpan();
@@ -103,7 +103,7 @@ public sealed class ProcCounters : IDisposable
         return heads.IsEmpty && next == values.Length ? values : null;
     }
 
-    private static Layout Learn(ReadOnlySpan<byte> tables, ReadOnlySpan<byte> list)
+    private static HeadLayout Learn(ReadOnlySpan<byte> tables, ReadOnlySpan<byte> list)
     {
         var names = new List<string>();
         var known = new HashSet<string>(StringComparer.Ordinal);
@@ -214,5 +214,5 @@ public sealed class ProcCounters : IDisposable
         return unchecked(negative ? -(long)value : (long)value);
     }
 
-    private sealed record Layout(byte[] Heads, string[] Names, FrozenDictionary<string, int> Index);
+    private sealed record HeadLayout(byte[] Heads, string[] Names, FrozenDictionary<string, int> Index);
 }
