@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using MPSec.Changes;
 using MPSec.Data;
 using MPSec.Hosting.Shell;
 
@@ -29,7 +30,9 @@ public static class MPSecApp
         builder.Services.AddMPSecData(options.State);
         builder.Services.AddSystemd();
         builder.Services.AddHealthChecks();
+        builder.Services.AddMPSecChanges();
         builder.AddShell();
+        builder.Services.AddGateways(options);
         configure?.Invoke(builder);
 
         var app = builder.Build();
