@@ -14,7 +14,7 @@ public sealed class ScriptSandbox : IDisposable
 {
     private static readonly string[] s_plainTools =
     [
-        "awk", "basename", "bash", "cat", "chmod", "cmp", "cp", "cut", "date", "dirname", "env", "find", "getent", "grep", "head", "id", "install", "ln", "ls", "mkdir",
+        "awk", "basename", "bash", "cat", "chmod", "cmp", "comm", "cp", "cut", "date", "dirname", "env", "find", "getent", "grep", "head", "id", "install", "ln", "ls", "mkdir",
         "mktemp", "mv", "readlink", "rm", "rmdir", "sed", "setsid", "sha256sum", "sleep", "sort", "stat", "tail", "tee", "touch", "tr", "uname", "xargs",
     ];
 
@@ -41,7 +41,10 @@ public sealed class ScriptSandbox : IDisposable
         Stub("dpkg", "");
         Stub("apt-cache", "printf '%s:\\n  Installed: (none)\\n  Candidate: 1.0\\n' \"$3\"");
         Stub("apt-get", "");
-        Stub("systemctl", "");
+        foreach (var quiet in (string[])["systemctl", "journalctl", "chown", "dpkg-query"])
+        {
+            Stub(quiet, "");
+        }
     }
 
     /// <summary>The folder that stands for the machine.</summary>
