@@ -129,6 +129,7 @@ start_ticks() {
     stat="$(cat -- "/proc/$1/stat" 2>/dev/null)" || return 1
     # The name in parentheses may hold blanks and parentheses: count from behind the last one. Field 3 comes first there.
     read -r -a stat <<<"${stat##*) }"
+    [[ ${stat[0]} != [ZX] ]] || return 1 # ended; a container's init may never collect it
     printf '%s' "${stat[19]}"
 }
 

@@ -33,7 +33,7 @@ public sealed class FakeClone : IDisposable
             Machine.Write("clone/" + file, "");
         }
 
-        SetServer("exec sleep 60");
+        SetServer("[[ $1 != serve ]] || exec sleep 60");
         _health.Start();
         _ = AnswerAsync();
     }
