@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using MPSec.Linux.Gateways;
-using MPSec.Linux.Namespaces;
 using MPSec.Linux.Values;
 using MPSec.Live;
 
@@ -30,7 +29,7 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
         foreach (var entry in _entries.Values.Where(e => e.IsValueCreated))
         {
             await entry.Value.Run;
-            entry.Value.Source.Dispose();
+            await entry.Value.Source.DisposeAsync();
         }
 
         _stop.Dispose();
@@ -45,37 +44,12 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
         var store = new LiveStore<Sample<GatewaySnapshot>>(loggers.CreateLogger<LiveStore<Sample<GatewaySnapshot>>>());
         var history = new RingBuffer<RatePoint>(HistoryPoints);
         var pace = SamplerPace.Default with { Watched = TimeSpan.FromMilliseconds(options.SampleIntervalMs) };
-        var source = new ReopeningReader(GatewayName.Parse(name));
+        var source = new WatchedGateway(GatewayName.Parse(name), time);
         var sampler = new Sampler<GatewayReading, GatewaySnapshot>(
             source.Read, GatewaySnapshot.Derive, (snapshot, at) => history.Add(new(at, snapshot.Rates)), store, pace, time);
+        source.Changed += sampler.Wake;
         return new(new(store, history, sampler.Wake), source, Task.Run(() => sampler.RunAsync(_stop.Token)));
     }
 
-    private sealed record Entry(LiveFeed<GatewaySnapshot, RatePoint> Feed, ReopeningReader Source, Task Run);
-
-    /// <summary>Opens the reader when needed and drops it when its namespace is gone.</summary>
-    private sealed class ReopeningReader(GatewayName gateway) : IDisposable
-    {
-        private GatewayReader? _reader;
-
-        public GatewayReading Read()
-        {
-            try
-            {
-                _reader ??= GatewayReader.Open(gateway);
-                return _reader.Read();
-            }
-            catch (NamespaceException e)
-            {
-                Dispose();
-                throw new SampleException(e.IsGone ? "gone" : "permission", e.Message, e);
-            }
-        }
-
-        public void Dispose()
-        {
-            _reader?.Dispose();
-            _reader = null;
-        }
-    }
+    private sealed record Entry(LiveFeed<GatewaySnapshot, RatePoint> Feed, WatchedGateway Source, Task Run);
 }
