@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MPSec.Data;
 
 /// <summary>The folder that holds everything MPSec writes (<c>--state</c>). Every path below it is named here and nowhere else.</summary>
@@ -31,10 +33,10 @@ public sealed class StateFolder
     public string JobsFolder => Path.Combine(Root, "jobs");
 
     /// <summary>Folder of one run: its log and what its supervised programs leave.</summary>
-    public string JobFolder(Guid run) => Path.Combine(JobsFolder, run.ToString("N"));
+    public string JobFolder(long run) => Path.Combine(JobsFolder, run.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>Log of one run: UTF-8 text, one time-stamped line each.</summary>
-    public string JobLog(Guid run) => Path.Combine(JobFolder(run), "log");
+    public string JobLog(long run) => Path.Combine(JobFolder(run), "log");
 
     /// <inheritdoc/>
     public override string ToString() => Root;

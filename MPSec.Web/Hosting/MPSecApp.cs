@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using MPSec.Changes;
 using MPSec.Data;
 using MPSec.Hosting.Shell;
+using MPSec.Jobs;
 
 namespace MPSec.Hosting;
 
@@ -28,6 +29,7 @@ public static class MPSecApp
         builder.Services.AddSingleton(Options.Create(options));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddMPSecData(options.State);
+        builder.Services.AddMPSecJobs();
         builder.Services.AddSystemd();
         builder.Services.AddHealthChecks();
         builder.Services.AddMPSecChanges();

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MPSec.Data;
+using MPSec.Jobs;
 
 namespace MPSec.Hosting.Cli;
 
@@ -32,6 +33,12 @@ public static class MPSecCommandLine
     /// <summary>Runs the verb that <paramref name="args"/> name and returns the exit code.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
+        if (args is [ProgramSupervisor.Verb, var plan])
+        {
+            // Before anything else is set up: this process lives as long as the program it watches, and signals are its own business.
+            return await ProgramSupervisor.RunAsync(plan, TimeProvider.System);
+        }
+
         var root = new RootCommand("MPSec: install, configure, secure, measure and explain Multipath TCP on a Linux gateway");
         root.Options.Add(State);
         root.Subcommands.Add(ServeCommand.Create());

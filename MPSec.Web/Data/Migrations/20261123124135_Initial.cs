@@ -103,6 +103,32 @@ namespace MPSec.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "JobRuns",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    Kind = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    Parameters = table.Column<string>(type: "TEXT", nullable: false),
+                    RequestedBy = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
+                    State = table.Column<string>(type: "TEXT", maxLength: 16, nullable: false),
+                    Attempt = table.Column<int>(type: "INTEGER", nullable: false),
+                    Claim = table.Column<string>(type: "TEXT", nullable: true),
+                    Percent = table.Column<double>(type: "REAL", nullable: true),
+                    Activity = table.Column<string>(type: "TEXT", nullable: true),
+                    Result = table.Column<string>(type: "TEXT", nullable: true),
+                    AgainOf = table.Column<long>(type: "INTEGER", nullable: true),
+                    RequestedAt = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    StartedAt = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    FinishedAt = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    CancelRequestedAt = table.Column<DateTime>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_JobRuns", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "LabRecord",
                 columns: table => new
                 {
@@ -274,6 +300,53 @@ namespace MPSec.Data.Migrations
                         onDelete: ReferentialAction.Cascade);
                 });
 
+            migrationBuilder.CreateTable(
+                name: "JobRunMarks",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    RunId = table.Column<long>(type: "INTEGER", nullable: false),
+                    Kind = table.Column<string>(type: "TEXT", maxLength: 16, nullable: false),
+                    At = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    Step = table.Column<int>(type: "INTEGER", nullable: true),
+                    Who = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_JobRunMarks", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_JobRunMarks_JobRuns_RunId",
+                        column: x => x.RunId,
+                        principalTable: "JobRuns",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "JobRunSteps",
+                columns: table => new
+                {
+                    RunId = table.Column<long>(type: "INTEGER", nullable: false),
+                    Position = table.Column<int>(type: "INTEGER", nullable: false),
+                    Key = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    State = table.Column<string>(type: "TEXT", maxLength: 16, nullable: false),
+                    Outcome = table.Column<string>(type: "TEXT", nullable: true),
+                    Memory = table.Column<string>(type: "TEXT", nullable: true),
+                    StartedAt = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    FinishedAt = table.Column<DateTime>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_JobRunSteps", x => new { x.RunId, x.Position });
+                    table.ForeignKey(
+                        name: "FK_JobRunSteps_JobRuns_RunId",
+                        column: x => x.RunId,
+                        principalTable: "JobRuns",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
             migrationBuilder.CreateIndex(
                 name: "IX_AspNetRoleClaims_RoleId",
                 table: "AspNetRoleClaims",
@@ -322,6 +395,16 @@ namespace MPSec.Data.Migrations
                 columns: new[] { "Gateway", "Interface" });
 
             migrationBuilder.CreateIndex(
+                name: "IX_JobRunMarks_RunId",
+                table: "JobRunMarks",
+                column: "RunId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_JobRuns_State_Kind",
+                table: "JobRuns",
+                columns: new[] { "State", "Kind" });
+
+            migrationBuilder.CreateIndex(
                 name: "IX_PathProfile_Gateway_InterfaceName",
                 table: "PathProfile",
                 columns: new[] { "Gateway", "InterfaceName" },
@@ -362,6 +445,12 @@ namespace MPSec.Data.Migrations
                 name: "GatewayModes");
 
             migrationBuilder.DropTable(
+                name: "JobRunMarks");
+
+            migrationBuilder.DropTable(
+                name: "JobRunSteps");
+
+            migrationBuilder.DropTable(
                 name: "LabRecord");
 
             migrationBuilder.DropTable(
@@ -378,6 +467,9 @@ namespace MPSec.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "ChangeIntent");
+
+            migrationBuilder.DropTable(
+                name: "JobRuns");
         }
     }
 }

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using MPSec.Linux.Processes;
+
+namespace MPSec.Jobs;
+
+/// <summary>What to run under supervision, where to log it, and the mark by which its processes are known.</summary>
+internal sealed record ChildPlan(ProgramCall Call, string Log, string Mark);
+
+/// <summary>How a supervised program ended. <paramref name="Error"/> says why it could not be started.</summary>
+internal sealed record ChildExit(int ExitCode, DateTimeOffset At, string? Error);
+
+/// <summary>How a supervised program stands.</summary>
+internal enum ChildStanding
+{
+    /// <summary>No supervisor has shown itself yet.</summary>
+    Unknown,
+
+    /// <summary>Its supervisor lives.</summary>
+    Alive,
+
+    /// <summary>It left its exit file.</summary>
+    Finished,
+
+    /// <summary>Its supervisor ended without leaving an exit file.</summary>
+    Gone,
+}
+
+/// <summary>The files by which the server and the supervisor of one program speak with each other; all but the lock are replaced by an atomic rename.</summary>
+internal sealed class ChildFiles(string folder, string key)
+{
+    private const string PlanEnd = ".plan.json";
+
+    public string Plan => Path.Combine(folder, key + PlanEnd);
+
+    public string LockFile => Path.Combine(folder, key + ".lock");
+
+    private string Identity => Path.Combine(folder, key + ".child.json");
+
+    private string Exit => Path.Combine(folder, key + ".exit.json");
+
+    public static ChildFiles OfPlan(string plan) => new(Path.GetDirectoryName(plan)!, Path.GetFileName(plan)[..^PlanEnd.Length]);
+
+    /// <summary>All programs of the step <paramref name="step"/> that were ever planned in this folder.</summary>
+    public static IEnumerable<ChildFiles> OfStep(string folder, string step) => Directory.Exists(folder)
+        ? Directory.EnumerateFiles(folder, $"{step}.*{PlanEnd}").Select(OfPlan)
+        : [];
+
+    public ChildPlan? ReadPlan() => Read<ChildPlan>(Plan);
+
+    public ProcessIdentity? ReadIdentity() => Read<ProcessIdentity>(Identity);
+
+    public ChildExit? ReadExit() => Read<ChildExit>(Exit);
+
+    public void Write(ChildPlan plan) => Write(Plan, plan);
+
+    public void Write(ProcessIdentity identity) => Write(Identity, identity);
+
+    public void Write(ChildExit exit) => Write(Exit, exit);
+
+    // The exit file is looked for again after the supervisor is seen dead: it is the last thing that one does.
+    public ChildStanding Standing() =>
+        File.Exists(Exit) ? ChildStanding.Finished
+        : ReadIdentity() is not { } identity ? ChildStanding.Unknown
+        : identity.IsAlive ? ChildStanding.Alive
+        : File.Exists(Exit) ? ChildStanding.Finished
+        : ChildStanding.Gone;
+
+    private static TFile? Read<TFile>(string path)
+        where TFile : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<TFile>(File.ReadAllBytes(path));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private static void Write<TFile>(string path, TFile value)
+    {
+        var fresh = path + ".new";
+        using (var file = new FileStream(fresh, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            JsonSerializer.Serialize(file, value);
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(fresh, path, overwrite: true);
+    }
+}

@@ -1,0 +1,34 @@
+namespace MPSec.Jobs;
+
+/// <summary>Reads the log of a run on from an offset, whole lines only: what is being written is left for the next time, so no line is lost or doubled.</summary>
+public static class JobLogReader
+{
+    private const int Chunk = 256 * 1024;
+
+    /// <summary>Reads from <paramref name="offset"/> on, at most about 256 KiB.</summary>
+    /// <param name="path">The log; an absent one is empty.</param>
+    /// <param name="offset">Where a line begins, in bytes.</param>
+    /// <param name="line">Gets each line without its end, and the offset where it begins.</param>
+    /// <returns>The offset to go on from; the same one when there is nothing new.</returns>
+    public static long Read(string path, long offset, Action<ReadOnlySpan<byte>, long> line)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        if (!File.Exists(path))
+        {
+            return offset;
+        }
+
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var buffer = new byte[Chunk];
+        var rest = buffer.AsSpan(0, RandomAccess.Read(file, buffer, offset));
+        int end;
+        while ((end = rest.IndexOf((byte)'\n')) >= 0)
+        {
+            line(rest[..end], offset);
+            offset += end + 1;
+            rest = rest[(end + 1)..];
+        }
+
+        return offset;
+    }
+}

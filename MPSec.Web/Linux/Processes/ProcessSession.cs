@@ -1,0 +1,86 @@
+using System.Globalization;
+using System.Text;
+
+namespace MPSec.Linux.Processes;
+
+/// <summary>
+/// The processes of one session (setsid(2)) that carry a mark in their environment. Both are inherited by every descendant, so they find the programs of a
+/// run also when the leader is gone, and never a stranger whose session number happens to be the same.
+/// </summary>
+public static class ProcessSession
+{
+    /// <summary>Living members of the session of <paramref name="leader"/> whose environment holds <paramref name="mark"/> (a whole <c>NAME=value</c>).</summary>
+    public static IReadOnlyList<ProcessIdentity> Members(ProcessIdentity leader, string mark)
+    {
+        ArgumentNullException.ThrowIfNull(leader);
+        if (leader.BootId != ProcessIdentity.CurrentBootId)
+        {
+            return [];
+        }
+
+        var members = new List<ProcessIdentity>();
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                && ProcessStat.Read(pid) is { IsZombie: false } stat
+                && stat.Session == leader.Pid
+                && stat.StartTicks >= leader.StartTicks
+                && HasMark(pid, mark))
+            {
+                members.Add(new(pid, stat.StartTicks, leader.BootId));
+            }
+        }
+
+        return members;
+    }
+
+    /// <summary>Asks the whole process group of a living <paramref name="leader"/> to end (SIGTERM). Nothing is sent when it is gone.</summary>
+    public static void Terminate(ProcessIdentity leader)
+    {
+        ArgumentNullException.ThrowIfNull(leader);
+        if (leader.IsAlive)
+        {
+            _ = LibC.Kill(-leader.Pid, ProcessCalls.SigTerm);
+        }
+    }
+
+    /// <summary>Ends the session for good (SIGKILL): the leader first, so that nothing new is started, then every marked member.</summary>
+    public static void Kill(ProcessIdentity leader, string mark)
+    {
+        ArgumentNullException.ThrowIfNull(leader);
+        if (leader.IsAlive)
+        {
+            _ = LibC.Kill(leader.Pid, ProcessCalls.SigKill);
+        }
+
+        foreach (var member in Members(leader, mark))
+        {
+            if (member.IsAlive)
+            {
+                _ = LibC.Kill(member.Pid, ProcessCalls.SigKill);
+            }
+        }
+    }
+
+    private static bool HasMark(int pid, string mark)
+    {
+        try
+        {
+            var environment = File.ReadAllBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/environ")).AsSpan();
+            var wanted = Encoding.UTF8.GetBytes(mark);
+            foreach (var range in environment.Split((byte)0))
+            {
+                if (environment[range].SequenceEqual(wanted))
+                {
+                    return true;
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Ended between the listing and the reading, or another user's: not one of ours.
+        }
+
+        return false;
+    }
+}
