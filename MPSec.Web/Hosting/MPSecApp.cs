@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using MPSec.Changes;
 using MPSec.Data;
+using MPSec.Features.Lab;
 using MPSec.Hosting.Shell;
 using MPSec.Jobs;
 
@@ -30,6 +31,7 @@ public static class MPSecApp
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddMPSecData(options.State);
         builder.Services.AddMPSecJobs();
+        builder.Services.AddMPSecLab().AddLabStartup(options.StartLab);
         builder.Services.AddSystemd();
         builder.Services.AddHealthChecks();
         builder.Services.AddMPSecChanges();

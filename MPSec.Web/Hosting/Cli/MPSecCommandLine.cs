@@ -43,6 +43,7 @@ public static class MPSecCommandLine
         root.Options.Add(State);
         root.Subcommands.Add(ServeCommand.Create());
         root.Subcommands.Add(StatusCommand.Create());
+        root.Subcommands.Add(LabCommand.Create());
         var parse = root.Parse(args);
         if (parse.Errors.Count > 0)
         {

@@ -1,0 +1,185 @@
+using System.Net;
+using System.Net.Sockets;
+using MPSec.Linux.Namespaces;
+using MPSec.Linux.Sockets;
+
+namespace MPSec.Features.Lab;
+
+/// <summary>
+/// One connection of the transfer with both its ends: the socket of a and the socket that b accepted. Both are non-blocking and are served in turns by one
+/// loop: at 140 Mbit/s some 12,000 packets arrive each second, and waking up for each would cost ten times the processor time of looking every 10 ms.
+/// </summary>
+internal sealed class LabFlow : IDisposable
+{
+    // Enough for 10 ms at 3 Gbit/s; more per turn would let one connection starve the others.
+    private const int MostPerTurn = 4 << 20;
+
+    private static readonly TimeSpan s_connectPatience = TimeSpan.FromSeconds(2);
+
+    private readonly Socket _a;
+    private readonly Socket _b;
+
+    private LabFlow(Socket a, Socket b, bool multipath)
+    {
+        _a = a;
+        _b = b;
+        Multipath = multipath;
+        a.Blocking = false;
+        b.Blocking = false;
+    }
+
+    /// <summary>Both sockets were opened as MPTCP.</summary>
+    public bool Multipath { get; }
+
+    /// <summary>Bytes received at b.</summary>
+    public long ReceivedByB { get; private set; }
+
+    /// <summary>Bytes received at a.</summary>
+    public long ReceivedByA { get; private set; }
+
+    /// <summary>Connects by the first path that answers.</summary>
+    /// <exception cref="IOException">No path answers, or the kernel gives no such socket.</exception>
+    public static async Task<LabFlow> ConnectAsync(LabSpec spec, string? congestion, TimeProvider time, CancellationToken cancellationToken)
+    {
+        using var listener = OpenSocket(spec, onA: false, out var listenerMultipath);
+        SetCongestion(listener, congestion); // accepted sockets inherit it
+        listener.Bind(new IPEndPoint(IPAddress.Any, 0));
+        listener.Listen(1);
+        var port = ((IPEndPoint)listener.LocalEndPoint!).Port;
+        Exception? last = null;
+        for (var i = 1; i <= spec.Paths.Length; i++)
+        {
+            var client = OpenSocket(spec, onA: true, out var multipath);
+            Socket? server = null;
+            try
+            {
+                SetCongestion(client, congestion);
+                client.Bind(new IPEndPoint(LabLayout.Address(i, onA: true), 0));
+                using var patience = new CancellationTokenSource(s_connectPatience, time);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+                await client.ConnectAsync(new IPEndPoint(LabLayout.Address(i, onA: false), port), either.Token);
+                server = await listener.AcceptAsync(either.Token);
+                return new(client, server, multipath && listenerMultipath);
+            }
+            catch (Exception e) when (e is SocketException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            {
+                last = e;
+                client.Dispose();
+                server?.Dispose();
+            }
+            catch
+            {
+                client.Dispose();
+                server?.Dispose();
+                throw;
+            }
+        }
+
+        throw new IOException($"no path of lab {spec.Name} answers", last);
+    }
+
+    /// <summary>Takes what has arrived and gives what fits; returns false when the connection is broken.</summary>
+    /// <param name="direction">Who sends.</param>
+    /// <param name="payload">Bytes to send; also where received bytes go, their content does not matter.</param>
+    /// <param name="eager">Set when so much moved that the next turn should come at once.</param>
+    public bool Turn(LabDirection direction, byte[] payload, ref bool eager)
+    {
+        var whole = true;
+        if (direction != LabDirection.BToA)
+        {
+            whole = Receive(_b, payload, out var got, ref eager) && Send(_a, payload);
+            ReceivedByB += got;
+        }
+
+        if (whole && direction != LabDirection.AToB)
+        {
+            whole = Receive(_a, payload, out var got, ref eager) && Send(_b, payload);
+            ReceivedByA += got;
+        }
+
+        return whole;
+    }
+
+    /// <summary>What the connecting side's kernel says; null for plain TCP.</summary>
+    public MptcpSocketInfo? ReadInfo() => MptcpSocket.ReadInfo(_a);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // A reset: the buffers may hold megabytes that nobody waits for.
+        Abort(_a);
+        Abort(_b);
+    }
+
+    private static void Abort(Socket socket)
+    {
+        try
+        {
+            socket.LingerState = new LingerOption(true, 0);
+        }
+        catch (SocketException)
+        {
+            // Broken already.
+        }
+
+        socket.Dispose();
+    }
+
+    private static Socket OpenSocket(LabSpec spec, bool onA, out bool multipath)
+    {
+        multipath = true;
+        try
+        {
+            return MptcpSocket.Open(onA ? spec.A : spec.B, AddressFamily.InterNetwork);
+        }
+        catch (MptcpSocketException e) when (e.IsSwitchedOff)
+        {
+            // MP OFF: the same transfer over plain TCP, so that the difference can be seen.
+            multipath = false;
+            return MptcpSocket.Open(onA ? spec.A : spec.B, AddressFamily.InterNetwork, multipath: false);
+        }
+    }
+
+    private static void SetCongestion(Socket socket, string? congestion)
+    {
+        if (congestion is not null)
+        {
+            MptcpSocket.SetCongestionControl(socket, congestion);
+        }
+    }
+
+    private static bool Receive(Socket socket, byte[] buffer, out long got, ref bool eager)
+    {
+        got = 0;
+        while (got < MostPerTurn)
+        {
+            var n = socket.Receive(buffer, 0, buffer.Length, SocketFlags.None, out var error);
+            if (n > 0)
+            {
+                got += n;
+                continue;
+            }
+
+            return error == SocketError.WouldBlock;
+        }
+
+        eager = true;
+        return true;
+    }
+
+    private static bool Send(Socket socket, byte[] buffer)
+    {
+        for (var given = 0; given < MostPerTurn;)
+        {
+            var n = socket.Send(buffer, 0, buffer.Length, SocketFlags.None, out var error);
+            if (n <= 0)
+            {
+                return error is SocketError.WouldBlock or SocketError.Success;
+            }
+
+            given += n;
+        }
+
+        return true;
+    }
+}
