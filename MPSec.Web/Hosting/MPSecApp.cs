@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using MPSec.Changes;
 using MPSec.Data;
 using MPSec.Features.Lab;
+using MPSec.Hosting.Auth;
 using MPSec.Hosting.Shell;
 using MPSec.Jobs;
 
@@ -35,22 +36,28 @@ public static class MPSecApp
         builder.Services.AddSystemd();
         builder.Services.AddHealthChecks();
         builder.Services.AddMPSecChanges();
+        builder.AddAuth(options);
         builder.AddShell();
         builder.Services.AddGateways(options);
         configure?.Invoke(builder);
 
         var app = builder.Build();
+        app.UseForwardedHeaders();
         if (options.PathBase.Length > 0)
         {
             app.UsePathBase(options.PathBase);
         }
 
+        app.UseGuards();
         app.UseRequestLocalization();
         app.UseRouting();
+        app.UseAuthentication();
+        app.UseAuthorization();
         app.UseAntiforgery();
         app.MapShell();
-        app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false });
-        app.MapHealthChecks("/healthz/ready");
+        app.MapAuth();
+        app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
+        app.MapHealthChecks("/healthz/ready").AllowAnonymous();
         return app;
     }
 }

@@ -67,6 +67,11 @@ public sealed class MPSecOptionsValidator : IValidateOptions<MPSecOptions>
             faults.Add("SampleIntervalMs: must be 100 to 60000");
         }
 
+        if (string.Equals(Environment.GetEnvironmentVariable("ASPNETCORE_FORWARDEDHEADERS_ENABLED"), "true", StringComparison.OrdinalIgnoreCase))
+        {
+            faults.Add("ASPNETCORE_FORWARDEDHEADERS_ENABLED: must not be set, because it makes every sender a trusted proxy; name the proxy in KnownProxies instead");
+        }
+
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
     }
 }

@@ -197,7 +197,7 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
 
     private async Task SendAsync()
     {
-        if (_chart is null || _sending || !_visible || Paused || _disposed || View != ChartView.Chart)
+        if (_chart is null || _sending || !_visible || (Paused && _sentUpTo != 0) || _disposed || View != ChartView.Chart)
         {
             return;
         }

@@ -50,7 +50,7 @@ public static class ShellSetup
     {
         ArgumentNullException.ThrowIfNull(app);
         app.MapStaticAssets().AllowAnonymous();
-        app.MapRazorComponents<App>().AddInteractiveServerRenderMode()
+        app.MapRazorComponents<App>().AddInteractiveServerRenderMode(o => o.ContentSecurityFrameAncestorsPolicy = null) // SecurityHeaders says 'none'
             .AddAdditionalAssemblies([.. app.Services.GetServices<PageAssembly>().Select(p => p.Assembly)]);
         return app;
     }

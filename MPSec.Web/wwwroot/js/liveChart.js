@@ -163,8 +163,7 @@ class Chart {
           ...axis,
           size: 22, gap: 5,
           splits: u => [u.scales.x.min, (u.scales.x.min + u.scales.x.max) / 2, u.scales.x.max],
-          values: () => [config.ago, "", ""],
-          align: 1,
+          values: () => ["", "", ""],
           grid: { show: false },
         },
         {
@@ -200,6 +199,8 @@ class Chart {
     ctx.font = `${11 * ratio}px ${getComputedStyle(this.element).fontFamily}`;
     ctx.textBaseline = "top";
     const y = bbox.top + bbox.height + 7 * ratio;
+    ctx.textAlign = "left";
+    ctx.fillText(this.config.ago, bbox.left, y);
     ctx.textAlign = "center";
     const half = this.config.window >= 180 ? this.config.window / 120 : this.config.window / 2;
     ctx.fillText(this.number.format(half), bbox.left + bbox.width / 2, y);
