@@ -7,8 +7,10 @@ using MPSec.Data;
 using MPSec.Features.Lab;
 using MPSec.Features.Multipath;
 using MPSec.Hosting.Shell;
+using MPSec.Linux.Gateways;
 using MPSec.Linux.Namespaces;
 using MPSec.Linux.Values;
+using MPSec.Live;
 
 namespace MPSec.Hosting;
 
@@ -17,7 +19,13 @@ namespace MPSec.Hosting;
 /// made in a terminal shows up within two seconds.
 /// </summary>
 public sealed partial class GatewayRoster(
-    IDbContextFactory<MPSecDbContext> database, GatewayModes modes, ChangeService changes, ShellState shell, TimeProvider time, ILogger<GatewayRoster> logger)
+    IDbContextFactory<MPSecDbContext> database,
+    GatewayModes modes,
+    ChangeService changes,
+    ILiveFeeds<GatewaySnapshot, RatePoint> feeds,
+    ShellState shell,
+    TimeProvider time,
+    ILogger<GatewayRoster> logger)
     : BackgroundService, IPeerDirectory
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(2);
@@ -81,6 +89,12 @@ public sealed partial class GatewayRoster(
             {
                 var kind = name.IsHost ? ShellGatewayKind.ThisMachine : _peers.ContainsKey(name) ? ShellGatewayKind.Lab : ShellGatewayKind.Namespace;
                 gateways.Add(new(name.Value, kind, await modes.GetAsync(name, cancellationToken) == GatewayMode.Managed));
+            }
+
+            // The host and what MPSec manages are read from now on, so that a chart has a past when somebody opens it.
+            foreach (var gateway in gateways.Where(g => g.Managed || g.Kind != ShellGatewayKind.Namespace))
+            {
+                feeds.Get(gateway.Name);
             }
 
             shell.SetGateways([.. gateways.OrderBy(g => g.Kind)]);

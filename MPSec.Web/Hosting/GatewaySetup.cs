@@ -1,4 +1,5 @@
 using MPSec.Components.Layout;
+using MPSec.Features.Lab;
 using MPSec.Features.Multipath;
 using MPSec.Features.Overview;
 using MPSec.Linux.Gateways;
@@ -19,6 +20,7 @@ public static class GatewaySetup
         .AddSingleton<PathNumbers>()
         .AddSingleton<MultipathService>()
         .AddSingleton<PathControl>()
+        .AddSingleton(new PageSlotEntry(MultipathSlots.BelowPaths, 10, typeof(LabTransferPanel)))
         .AddSingleton(new MenuEntry(MenuOrder.Overview, "", "overview", typeof(OverviewTexts), "Menu"))
         .AddSingleton(new MenuEntry(MenuOrder.Multipath, "multipath", "multipath", typeof(MultipathTexts), "Menu"));
 }

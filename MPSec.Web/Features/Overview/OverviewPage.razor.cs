@@ -8,6 +8,7 @@ using MPSec.Components.Controls;
 using MPSec.Components.Layout;
 using MPSec.Features.Multipath;
 using MPSec.Linux.Gateways;
+using MPSec.Linux.Procfs;
 using MPSec.Live;
 
 namespace MPSec.Features.Overview;
@@ -21,6 +22,7 @@ public sealed partial class OverviewPage(
     private const int JournalDepth = 100;
     private const double LanePixelsPerMbit = 0.5;
     private const double WidestLane = 26;
+    private static readonly string? s_kernel = KernelRelease.Read();
 
     private string? _shown;
     private LiveFeed<GatewaySnapshot, RatePoint>? _feed;
