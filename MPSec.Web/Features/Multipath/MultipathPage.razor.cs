@@ -62,7 +62,7 @@ public sealed partial class MultipathPage(
         (_, { } p) when p.Lanes.Count(l => l.State == PathState.Down) is var down and > 0 => (L["StateDown", down, p.Lanes.Length], StateKind.Down),
         (_, { } p) when p.Lanes.Any(l => l.State == PathState.Degraded) => (L["StateCarrying", p.Carrying, p.Lanes.Length], StateKind.Degraded),
         (_, { Carrying: > 0 } p) => (L["StateCarrying", p.Carrying, p.Lanes.Length], StateKind.Up),
-        (_, { } p) => (L["StateIdle", p.Lanes.Length], StateKind.Up),
+        (_, { } p) => (L["StateIdle"], StateKind.Up),
     };
 
     private PanelCondition Condition => (_sample, _paths) switch

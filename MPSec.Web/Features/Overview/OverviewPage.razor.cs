@@ -9,6 +9,7 @@ using MPSec.Components.Layout;
 using MPSec.Features.Multipath;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Procfs;
+using MPSec.Linux.Values;
 using MPSec.Live;
 
 namespace MPSec.Features.Overview;
@@ -79,7 +80,7 @@ public sealed partial class OverviewPage(
     /// <inheritdoc/>
     protected override async Task OnParametersSetAsync()
     {
-        if (_shown == Gateway || !Linux.Values.GatewayName.TryParse(Gateway, out _, out _))
+        if (_shown == Gateway)
         {
             return;
         }
@@ -87,6 +88,12 @@ public sealed partial class OverviewPage(
         _shown = Gateway;
         _subscription?.Dispose();
         (_sample, _paths, _ring, _paused, _indexes) = (null, null, null, false, []);
+        if (!GatewayName.TryParse(Gateway, out _, out var error))
+        {
+            Take(new(null, default, 0, new("gone", error!, default)));
+            return;
+        }
+
         _feed = feeds.Get(Gateway);
         Take(_feed.Store.Current);
         _subscription = _feed.Store.Subscribe(sample => InvokeAsync(() =>
