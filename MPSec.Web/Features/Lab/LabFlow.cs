@@ -19,8 +19,13 @@ internal sealed class LabFlow : IDisposable
     private readonly Socket _a;
     private readonly Socket _b;
 
-    private LabFlow(Socket a, Socket b, bool multipath)
+    // Stays open: the kernel takes an additional subflow only while somebody listens on the port. Closed right after accept, one connection in ten
+    // stayed on its first path, and none got a lost path back.
+    private readonly Socket _listener;
+
+    private LabFlow(Socket a, Socket b, Socket listener, bool multipath)
     {
+        _listener = listener;
         _a = a;
         _b = b;
         Multipath = multipath;
@@ -41,41 +46,84 @@ internal sealed class LabFlow : IDisposable
     /// <exception cref="IOException">No path answers, or the kernel gives no such socket.</exception>
     public static async Task<LabFlow> ConnectAsync(LabSpec spec, string? congestion, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var listener = OpenSocket(spec, onA: false, out var listenerMultipath);
+        var listener = OpenSocket(spec, onA: false, out var listenerMultipath);
+        try
+        {
+            return await ConnectAsync(spec, listener, listenerMultipath, congestion, time, cancellationToken);
+        }
+        catch
+        {
+            listener.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<LabFlow> ConnectAsync(LabSpec spec, Socket listener, bool listenerMultipath, string? congestion, TimeProvider time, CancellationToken cancellationToken)
+    {
         SetCongestion(listener, congestion); // accepted sockets inherit it
         listener.Bind(new IPEndPoint(IPAddress.Any, 0));
         listener.Listen(1);
+        listener.Blocking = false;
         var port = ((IPEndPoint)listener.LocalEndPoint!).Port;
-        Exception? last = null;
         for (var i = 1; i <= spec.Paths.Length; i++)
         {
             var client = OpenSocket(spec, onA: true, out var multipath);
-            Socket? server = null;
             try
             {
                 SetCongestion(client, congestion);
                 client.Bind(new IPEndPoint(LabLayout.Address(i, onA: true), 0));
-                using var patience = new CancellationTokenSource(s_connectPatience, time);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
-                await client.ConnectAsync(new IPEndPoint(LabLayout.Address(i, onA: false), port), either.Token);
-                server = await listener.AcceptAsync(either.Token);
-                return new(client, server, multipath && listenerMultipath);
-            }
-            catch (Exception e) when (e is SocketException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
-            {
-                last = e;
-                client.Dispose();
-                server?.Dispose();
+                if (await ConnectAsync(client, listener, new(LabLayout.Address(i, onA: false), port), time, cancellationToken) is { } server)
+                {
+                    return new(client, server, listener, multipath && listenerMultipath);
+                }
             }
             catch
             {
                 client.Dispose();
-                server?.Dispose();
                 throw;
             }
+
+            client.Dispose();
         }
 
-        throw new IOException($"no path of lab {spec.Name} answers", last);
+        throw new IOException($"no path of lab {spec.Name} answers");
+    }
+
+    // Neither ConnectAsync nor AcceptAsync: they would enrol the sockets with .NET's event loop for good, which then wakes up for every packet that
+    // arrives (measured: 70 % of a core instead of 6 % at 94 Mbit/s).
+    private static async Task<Socket?> ConnectAsync(Socket client, Socket listener, IPEndPoint target, TimeProvider time, CancellationToken cancellationToken)
+    {
+        try
+        {
+            client.Blocking = false;
+            client.Connect(target);
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock or SocketError.InProgress)
+        {
+            // On its way.
+        }
+        catch (SocketException)
+        {
+            return null; // The path is down: no route.
+        }
+
+        var begun = time.GetTimestamp();
+        while (time.GetElapsedTime(begun) < s_connectPatience)
+        {
+            if (client.Poll(0, SelectMode.SelectError))
+            {
+                return null;
+            }
+
+            if (client.Poll(0, SelectMode.SelectWrite) && listener.Poll(0, SelectMode.SelectRead))
+            {
+                return listener.Accept();
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(5), time, cancellationToken);
+        }
+
+        return null;
     }
 
     /// <summary>Takes what has arrived and gives what fits; returns false when the connection is broken.</summary>
@@ -109,6 +157,7 @@ internal sealed class LabFlow : IDisposable
         // A reset: the buffers may hold megabytes that nobody waits for.
         Abort(_a);
         Abort(_b);
+        _listener.Dispose();
     }
 
     private static void Abort(Socket socket)
