@@ -191,6 +191,8 @@ publish() {
         tail -n 20 -- "$log" >&2
         ! grep -qE 'NU1301|NU1302|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|Name or service not known|Temporary failure' "$log" ||
             fail "$EXIT_NOT_AVAILABLE" "The packages that MPSec is built from could not be downloaded: connect this machine to the network, then start again."
+        ! grep -qE 'SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)|UntrustedRoot|PartialChain' "$log" ||
+            fail "$EXIT_NOT_AVAILABLE" "The certificate of a package registry is not trusted on this machine: add the one of your proxy by update-ca-certificates and in NODE_EXTRA_CA_CERTS, then start again."
         ! grep -q 'No space left on device' "$log" || fail "$EXIT_FAILED" "The disk is full: make room, then start again."
         fail "$EXIT_FAILED" "The build failed: the lines above and $log say why."
     fi

@@ -53,7 +53,7 @@ check_state "$state"
 need_root "Removing MPSec"
 
 # holds_state DIR: the folder was written by MPSec; only such a one is ever removed.
-holds_state() { [[ -e $1/configuration.db || -e $1/mpsec.lock || -e $1/serve.pid || -e $1/serve.log ]]; }
+holds_state() { [[ -e $1/configuration.db || -e $1/mpsec.lock || -e $1/serve.pid || -e $1/serve.log || -e $1/.packages ]]; }
 
 if $purge && [[ -d $state ]] && ! holds_state "$state" && [[ -n $(ls -A -- "$state") ]]; then
     fail "$EXIT_FAILED" "$state does not look like a state folder of MPSec (it has no configuration.db): nothing was removed; name the right one with --state."
