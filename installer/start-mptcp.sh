@@ -92,8 +92,11 @@ shown_address() {
 announce() {
     say "$1: $(shown_address "$2")"
     set -- "$2"
-    if [[ -s $state/first-administrator-link ]]; then
-        say "Open this link once to make the first administrator: $(head -n 1 -- "$state/first-administrator-link")"
+    local link="$state/first-administrator-link"
+    if [[ -n $(find "$link" -mmin -30 2>/dev/null || true) ]]; then
+        say "Open this link within half an hour to make the first administrator; it works once: $(head -n 1 -- "$link")"
+    elif [[ -e $link ]]; then
+        say "There is no administrator yet and the link has expired: stop MPSec with --stop and start it again to get another."
     fi
     [[ -z ${SSH_CONNECTION:-} || $1 != *://127.0.0.1:* ]] ||
         say "From another machine: ssh -L ${1##*:}:127.0.0.1:${1##*:} $(uname -n), then open the address there."
@@ -202,6 +205,7 @@ publish() {
 }
 up_to_date || publish
 
+rm -f -- "$state/first-administrator-link" # of a server that was killed
 arguments=(serve --state "$state" --urls "$urls")
 ! $lab || arguments+=(--lab)
 
@@ -225,11 +229,23 @@ ready() {
     [[ $url == https:* || $answer == 'HTTP/1.1 200 '* ]]
 }
 
+# The link is written a moment after the first answer. Without one, an administrator exists.
+await_link() {
+    local waited
+    for ((waited = 0; waited < 10; waited++)); do
+        [[ ! -s $state/first-administrator-link ]] || return 0
+        sleep 0.1
+    done
+}
+
 # wait_ready ALIVE...: up to a minute, for as long as the command ALIVE succeeds.
 wait_ready() {
     local waited
     for ((waited = 0; waited < 600; waited++)); do
-        ! ready || return 0
+        if ready; then
+            await_link
+            return 0
+        fi
         "$@" || return 1
         sleep 0.1
     done

@@ -78,14 +78,14 @@ if [[ -d $state ]] && stop_process "$state"; then removed+=("process $running_pi
 
 # Labs are network namespaces and outlive the program: the program that made them takes them down.
 for program in "$INSTALLED/mpsec" "$ARTIFACTS/publish/mpsec"; do
-    [[ -x $program ]] || continue
+    if [[ ! -x $program ]] || ! holds_state "$state"; then continue; fi
     ! find_dotnet || export DOTNET_ROOT="${DOTNET_ROOT:-$(dirname -- "$(readlink -f -- "$(command -v dotnet)")")}"
-    labs="$("$program" lab status --json --state "$state" 2>/dev/null | sed -nE 's/^.*"lab": *"([a-z0-9-]+)".*$/\1/p' || true)"
-    while IFS= read -r lab; do
-        [[ -n $lab ]] || continue
-        "$program" lab down --name "$lab" --state "$state" >/dev/null || fail "$EXIT_FAILED" "The lab '$lab' could not be taken down (see above): nothing else was removed."
-        removed+=("the lab $lab")
-    done <<<"$labs"
+    if ! gone="$(timeout 60 "$program" lab down --all --state "$state")"; then
+        fail "$EXIT_FAILED" "The labs could not be taken down (the line above says why); the program was stopped, nothing else was removed."
+    fi
+    while IFS= read -r line; do
+        [[ $line != 'Lab '*' is gone' ]] || removed+=("the lab $(cut -d' ' -f2 <<<"$line")")
+    done <<<"$gone"
     break
 done
 

@@ -15,7 +15,7 @@ public sealed class ScriptSandbox : IDisposable
     private static readonly string[] s_plainTools =
     [
         "awk", "basename", "bash", "cat", "chmod", "cmp", "comm", "cp", "cut", "date", "dirname", "env", "find", "getent", "grep", "head", "id", "install", "ln", "ls", "mkdir",
-        "mktemp", "mv", "readlink", "rm", "rmdir", "sed", "setsid", "sha256sum", "sleep", "sort", "stat", "tail", "tee", "touch", "tr", "uname", "xargs",
+        "mktemp", "mv", "readlink", "rm", "rmdir", "sed", "setsid", "sha256sum", "sleep", "sort", "stat", "tail", "tee", "timeout", "touch", "tr", "uname", "xargs",
     ];
 
     /// <summary>Makes a Debian 12 with root, space, apt that offers everything, and no package that MPSec needs.</summary>

@@ -12,11 +12,11 @@ public sealed class StartScriptTests : IDisposable
     [Fact]
     public async Task Start_Detached_BuildsStartsAndShowsAddressAndLink()
     {
-        _clone.Machine.Write("state/first-administrator-link", "http://127.0.0.1/first/abc\n");
+        _clone.SetServer($"[[ $1 != serve ]] || {{ echo http://127.0.0.1/setup?token=abc >{_clone.State}/first-administrator-link; exec sleep 60; }}");
         var result = await _clone.StartAsync("--detach", "--lab");
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains($"MPSec is running: http://127.0.0.1:{_clone.Port}/\n", result.Output, StringComparison.Ordinal);
-        Assert.Contains("first administrator: http://127.0.0.1/first/abc\n", result.Output, StringComparison.Ordinal);
+        Assert.Contains("it works once: http://127.0.0.1/setup?token=abc\n", result.Output, StringComparison.Ordinal);
         Assert.Contains($"mpsec serve --state {_clone.State} --urls http://127.0.0.1:{_clone.Port} --lab\n", _clone.Machine.Calls, StringComparison.Ordinal);
         using var server = Process.GetProcessById(_clone.RecordedPid);
         Assert.False(server.HasExited);
@@ -31,6 +31,17 @@ public sealed class StartScriptTests : IDisposable
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains($"MPSec is already running: http://127.0.0.1:{_clone.Port}/", result.Output, StringComparison.Ordinal);
         Assert.Equal((pid, 1), (_clone.RecordedPid, _clone.Builds));
+    }
+
+    [Fact]
+    public async Task Start_WhileRunningWithAnOldLink_SaysHowToGetAnother()
+    {
+        await _clone.StartAsync("--detach");
+        _clone.Machine.Write("state/first-administrator-link", "http://127.0.0.1/setup?token=abc\n");
+        File.SetLastWriteTimeUtc(Path.Combine(_clone.State, "first-administrator-link"), DateTime.UnixEpoch);
+        var result = await _clone.StartAsync("--detach");
+        Assert.Contains("the link has expired", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("token", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]

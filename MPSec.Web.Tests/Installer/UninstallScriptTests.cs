@@ -12,7 +12,7 @@ public sealed class UninstallScriptTests : IDisposable
         _clone.SetServer("""
             case "$1 ${2-}" in
                 'serve --state') exec sleep 60 ;;
-                'lab status') printf '[\n  {\n    "lab": "alpha",\n    "x": 1\n  },\n  {\n    "lab": "beta"\n  }\n]\n' ;;
+                'lab down') printf 'Lab alpha is gone\nLab beta is gone\n' ;;
             esac
             """);
         await _clone.StartAsync("--detach");
@@ -20,9 +20,21 @@ public sealed class UninstallScriptTests : IDisposable
         var result = await UninstallAsync();
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains($"process {pid}", result.Output, StringComparison.Ordinal);
-        Assert.Contains("mpsec lab down --name alpha", _clone.Machine.Calls, StringComparison.Ordinal);
-        Assert.Contains("mpsec lab down --name beta", _clone.Machine.Calls, StringComparison.Ordinal);
+        Assert.Contains($"mpsec lab down --all --state {_clone.State}", _clone.Machine.Calls, StringComparison.Ordinal);
+        Assert.Contains("  the lab alpha\n  the lab beta\n", result.Output, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_clone.Machine.In("clone/artifacts")));
+        Assert.True(Directory.Exists(_clone.State));
+    }
+
+    [Fact]
+    public async Task Uninstall_LabCannotBeTakenDown_RemovesNothingElse()
+    {
+        _clone.SetServer("[[ $1 != lab ]] || { echo 'mpsec: lab alpha: busy' >&2; exit 1; }; exec sleep 60");
+        await _clone.StartAsync("--detach");
+        var result = await UninstallAsync("--purge");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("mpsec: lab alpha: busy\nuninstall.sh: The labs could not be taken down", result.Error, StringComparison.Ordinal);
+        Assert.True(File.Exists(_clone.Machine.In("clone/artifacts/publish/mpsec")));
         Assert.True(Directory.Exists(_clone.State));
     }
 
