@@ -49,7 +49,7 @@ public sealed class BrowserFixture : IAsyncLifetime
 
         _app = MPSecApp.Build(
             new MPSecOptions { State = _state.Root, Urls = "http://127.0.0.1:0" },
-            b => b.Services.AddSingleton(new PageAssembly(typeof(BrowserFixture).Assembly)));
+            b => b.Services.AddSingleton(new PageAssembly(typeof(BrowserFixture).Assembly)).AddSingleton(ShownJob.Kind));
         await _app.StartAsync();
         Url = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         SetupLink = (await File.ReadAllTextAsync(_app.Services.GetRequiredService<FirstAdministrator>().LinkFile)).Trim();

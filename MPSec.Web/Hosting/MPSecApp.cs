@@ -2,9 +2,9 @@ using Microsoft.Extensions.Options;
 using MPSec.Changes;
 using MPSec.Data;
 using MPSec.Features.Lab;
+using MPSec.Hosting.Api;
 using MPSec.Hosting.Auth;
 using MPSec.Hosting.Shell;
-using MPSec.Jobs;
 
 namespace MPSec.Hosting;
 
@@ -31,13 +31,13 @@ public static class MPSecApp
         builder.Services.AddSingleton(Options.Create(options));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddMPSecData(options.State);
-        builder.Services.AddMPSecJobs();
         builder.Services.AddMPSecLab().AddLabStartup(options.StartLab);
         builder.Services.AddSystemd();
         builder.Services.AddHealthChecks();
         builder.Services.AddMPSecChanges();
         builder.AddAuth(options);
         builder.AddShell();
+        builder.Services.AddJobs();
         builder.Services.AddGateways(options);
         configure?.Invoke(builder);
 
@@ -56,6 +56,7 @@ public static class MPSecApp
         app.UseAntiforgery();
         app.MapShell();
         app.MapAuth();
+        app.MapJobsApi();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/healthz/ready").AllowAnonymous();
         return app;

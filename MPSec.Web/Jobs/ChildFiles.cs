@@ -3,8 +3,8 @@ using MPSec.Linux.Processes;
 
 namespace MPSec.Jobs;
 
-/// <summary>What to run under supervision, where to log it, and the mark by which its processes are known.</summary>
-internal sealed record ChildPlan(ProgramCall Call, string Log, string Mark);
+/// <summary>What to run under supervision, where to log it from which length on, and the mark by which its processes are known.</summary>
+internal sealed record ChildPlan(ProgramCall Call, string Log, long LogOffset, string Mark);
 
 /// <summary>How a supervised program ended. <paramref name="Error"/> says why it could not be started.</summary>
 internal sealed record ChildExit(int ExitCode, DateTimeOffset At, string? Error);

@@ -40,6 +40,9 @@ public interface IJobKind
     /// <summary>The type of its parameters.</summary>
     Type ParameterType => typeof(NoJobParameters);
 
+    /// <summary>Parameters of a start that says no more; null when the kind is started from a page of its own only.</summary>
+    object? UsualParameters => null;
+
     /// <summary>Checks parameters before anything is written: null when good, else one sentence that names the field and the fix.</summary>
     string? Check(object parameters) => null;
 }
@@ -48,7 +51,11 @@ public interface IJobKind
 /// <param name="Key">Lasting name: lower-case letters, digits and dashes.</param>
 /// <param name="TitleKey">Resource key of the title, in <see cref="IJobKind.Texts"/>.</param>
 /// <param name="RunAsync">The work. Ends normally when done; throws <see cref="JobFailedException"/> with one sentence when it cannot be done.</param>
-public sealed record JobStep(string Key, string TitleKey, Func<JobContext, Task> RunAsync);
+public sealed record JobStep(string Key, string TitleKey, Func<JobContext, Task> RunAsync)
+{
+    /// <summary>False for work that must not be torn: a wish to cancel is refused while it runs.</summary>
+    public bool MayCancel { get; init; } = true;
+}
 
 /// <summary>For kinds that need none.</summary>
 public sealed record NoJobParameters;
@@ -73,6 +80,9 @@ public enum JobRefusal
 
     /// <summary>The run has ended already.</summary>
     AlreadyEnded,
+
+    /// <summary>The step that runs must not be torn; ask again when it has ended.</summary>
+    NotNow,
 }
 
 /// <summary>The engine refused; nothing was changed.</summary>

@@ -29,6 +29,23 @@ public sealed class JobEngine(JobKinds kinds, JobLedger ledger, JobQueue queue, 
         return who.Identity?.IsAuthenticated == true && kind.Roles.Any(who.IsInRole);
     }
 
+    /// <summary>Parameters of a kind from their JSON; unknown names are refused.</summary>
+    /// <exception cref="JsonException">They do not fit.</exception>
+    public static object ReadParameters(IJobKind kind, string json)
+    {
+        ArgumentNullException.ThrowIfNull(kind);
+        return JsonSerializer.Deserialize(json, kind.ParameterType, Json) ?? throw new JsonException("null is not allowed");
+    }
+
+    /// <summary>Whether the run could be cancelled now, whoever asks.</summary>
+    public static bool MayCancel(IJobKind kind, JobRun run)
+    {
+        ArgumentNullException.ThrowIfNull(kind);
+        ArgumentNullException.ThrowIfNull(run);
+        return (run.IsActive || run.State == JobState.Interrupted)
+            && !run.Steps.Any(step => step.State == JobStepState.Running && kind.Steps.Any(known => known.Key == step.Key && !known.MayCancel));
+    }
+
     /// <summary>Queues a run; it is on disk when this returns its number.</summary>
     /// <exception cref="JobRefusedException">Unknown kind, role not sufficient, or wrong parameters.</exception>
     public Task<long> StartAsync(string kind, object parameters, ClaimsPrincipal who, CancellationToken cancellationToken) =>
@@ -40,28 +57,33 @@ public sealed class JobEngine(JobKinds kinds, JobLedger ledger, JobQueue queue, 
     {
         var run = await FindAsync(id, cancellationToken) ?? throw UnknownRun(id);
         var kind = Permitted(run.Kind, who);
-        object? parameters;
+        object parameters;
         try
         {
-            parameters = JsonSerializer.Deserialize(run.Parameters, kind.ParameterType, Json);
+            parameters = ReadParameters(kind, run.Parameters);
         }
         catch (JsonException e)
         {
             throw new JobRefusedException(JobRefusal.BadParameters, $"parameters: those of run {id} do not fit this version of MPSec ({e.Message})");
         }
 
-        return await StartAsync(kind, parameters!, who, id, cancellationToken);
+        return await StartAsync(kind, parameters, who, id, cancellationToken);
     }
 
     /// <summary>Asks a run to end. The wish is on disk before anything is sent; a running one ends within about 10 s.</summary>
-    /// <exception cref="JobRefusedException">Unknown run, role not sufficient, or ended already.</exception>
+    /// <exception cref="JobRefusedException">Unknown run, role not sufficient, ended already, or in a step that must not be torn.</exception>
     public async Task CancelAsync(long id, ClaimsPrincipal who, CancellationToken cancellationToken)
     {
         var run = await FindAsync(id, cancellationToken) ?? throw UnknownRun(id);
-        _ = Permitted(run.Kind, who);
+        var kind = Permitted(run.Kind, who);
         if (!run.IsActive && run.State != JobState.Interrupted)
         {
             throw new JobRefusedException(JobRefusal.AlreadyEnded, $"run {id} has ended already");
+        }
+
+        if (!MayCancel(kind, run))
+        {
+            throw new JobRefusedException(JobRefusal.NotNow, $"run {id} is in a step that must not be torn; ask again when the step has ended");
         }
 
         if (await ledger.RequestCancelAsync(run, NameOf(who), cancellationToken) == JobState.Running)

@@ -20,7 +20,7 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
     /// <param name="step"><see cref="JobStep.Key"/>.</param>
     /// <param name="key">Name of the program within the step: lower-case letters, digits and dashes.</param>
     /// <param name="call">What to run, if it was not planned before.</param>
-    /// <param name="line">Gets each line that the program printed, from the beginning of the log, also after an interruption.</param>
+    /// <param name="line">Gets each line that the program printed, from its first one, also after an interruption.</param>
     /// <param name="cancel">Ends the program: SIGTERM to its group, SIGKILL after 10 s.</param>
     /// <param name="detach">Stops following; the program goes on.</param>
     /// <returns>Exit code; 128 + number when a signal ended it.</returns>
@@ -33,7 +33,8 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
         {
             var mark = string.Create(CultureInfo.InvariantCulture, $"run {run} {step} {key} of {folder.Root}");
             call = call with { Environment = new Dictionary<string, string>(call.Environment) { ["MPSEC_RUN"] = mark } };
-            files.Write(new ChildPlan(call, folder.JobLog(run), "MPSEC_RUN=" + mark));
+            var log = new FileInfo(folder.JobLog(run));
+            files.Write(new ChildPlan(call, log.FullName, log.Exists ? log.Length : 0, "MPSEC_RUN=" + mark));
         }
 
         if (files.Standing() is ChildStanding.Unknown or ChildStanding.Gone)
@@ -42,7 +43,7 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
             await StartAsync(files, string.Create(CultureInfo.InvariantCulture, $"mpsec-run-{run}-{step}-{key}"), detach);
         }
 
-        long offset = 0;
+        var offset = files.ReadPlan()!.LogOffset;
         while (true)
         {
             var standing = files.Standing();
