@@ -51,7 +51,7 @@ public static partial class SamplingFacts
 
         foreach (var s in reading.Subflows.Where(s => s.State == 1))
         {
-            facts.Add(Text($"subflow {s.Local} {s.Remote} {s.ReceiveQueue} {s.SendQueue} {s.CongestionControl} rto {s.RtoMicroseconds} rtt {s.RttMicroseconds} {s.RttVariationMicroseconds} {s.MinRttMicroseconds} mss {s.SendMss} cwnd {s.CongestionWindow} bytes {s.BytesSent} {s.BytesRetransmitted} {s.BytesAcked} {s.BytesReceived} segs {s.SegmentsOut} {s.SegmentsIn} unacked {s.Unacknowledged} lost {s.Lost} retrans {s.Retransmitting} {s.TotalRetransmissions} ooo {s.ReceivedOutOfOrder} rate {s.PacingRateBytes * 8} {s.DeliveryRateBytes * 8} flags {Letters(s.Flags)} {s.TokenRemote:x4} {s.RemoteId} {s.TokenLocal:x4} {s.LocalId}"));
+            facts.Add(Text($"subflow {s.Local} {s.Remote} {s.ReceiveQueue} {s.SendQueue} {s.CongestionControl} rto {Shown(s.RtoMicroseconds)} rtt {Shown(s.RttMicroseconds)} {Shown(s.RttVariationMicroseconds)} {Shown(s.MinRttMicroseconds)} mss {s.SendMss} cwnd {s.CongestionWindow} bytes {s.BytesSent} {s.BytesRetransmitted} {s.BytesAcked} {s.BytesReceived} segs {s.SegmentsOut} {s.SegmentsIn} unacked {s.Unacknowledged} lost {s.Lost} retrans {s.Retransmitting} {s.TotalRetransmissions} ooo {s.ReceivedOutOfOrder} rate {s.PacingRateBytes * 8} {s.DeliveryRateBytes * 8} flags {Letters(s.Flags)} {s.TokenRemote:x4} {s.RemoteId} {s.TokenLocal:x4} {s.LocalId}"));
         }
 
         return facts;
@@ -133,6 +133,9 @@ public static partial class SamplingFacts
     private static string After(string[] words, string name) => Array.IndexOf(words, name) is var at and >= 0 && at + 1 < words.Length ? words[at + 1] : "0bps";
 
     private static string Bits(string rate) => rate.EndsWith("bps", StringComparison.Ordinal) ? rate[..^3] : rate;
+
+    // ss prints times with six significant digits.
+    private static long? Shown(uint? microseconds) => microseconds is { } us ? Microseconds((us / 1000.0).ToString("G6", CultureInfo.InvariantCulture)) : null;
 
     private static long Microseconds(string milliseconds) => (long)Math.Round(double.Parse(milliseconds, CultureInfo.InvariantCulture) * 1000);
 
