@@ -13,6 +13,10 @@ using MPSec.Tests.Data;
 
 namespace MPSec.Tests.Browser;
 
+/// <summary>Browser tests run one after the other and share program and browser.</summary>
+[CollectionDefinition(nameof(BrowserTests))]
+public sealed class BrowserTests : ICollectionFixture<BrowserFixture>;
+
 /// <summary>How a page is looked at.</summary>
 public sealed record BrowserLook(int Width = 1440, int Height = 900, string Theme = "light", string Language = "en", bool SignedIn = true);
 

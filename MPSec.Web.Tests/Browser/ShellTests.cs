@@ -1,6 +1,7 @@
 namespace MPSec.Tests.Browser;
 
-public sealed class ShellTests(BrowserFixture fixture) : IClassFixture<BrowserFixture>
+[Collection(nameof(BrowserTests))]
+public sealed class ShellTests(BrowserFixture fixture)
 {
     [Theory]
     [InlineData(1440, "light", "en")]

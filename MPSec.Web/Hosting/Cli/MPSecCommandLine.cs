@@ -45,7 +45,6 @@ public static class MPSecCommandLine
         root.Subcommands.Add(StatusCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(UserCommand.Create());
-        root.Subcommands.Add(BenchCommand.Create());
         var parse = root.Parse(args);
         if (parse.Errors.Count > 0)
         {
@@ -60,7 +59,7 @@ public static class MPSecCommandLine
 
         try
         {
-            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(20) });
+            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (CliException e)
         {

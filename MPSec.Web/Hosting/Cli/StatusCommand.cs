@@ -38,7 +38,7 @@ public static class StatusCommand
         try
         {
             using var reader = GatewayReader.Open(gateway);
-            reading = reader.Read(ReadingScope.All);
+            reading = reader.Read();
         }
         catch (NamespaceException e)
         {
