@@ -39,25 +39,36 @@ is_root || warn "Not root: tests on network namespaces are skipped (run it with 
 dotnet_environment
 cd -- "$REPO"
 
-# The names of the network namespaces of this machine, one a line.
-namespaces() { find "$ROOT/run/netns" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort || true; }
-
 as_owner dotnet restore MPSec.sln --locked-mode || fail "$EXIT_FAILED" "The locked packages could not be restored: the lines above say why (no network, or a package reference without its lock file)."
 as_owner dotnet build MPSec.sln --no-restore || fail "$EXIT_FAILED" "The build failed: the lines above say why."
 
 log="$(mktemp)"
-trap 'rm -f -- "$log"' EXIT
-before="$(namespaces)"
+left_list="$(mktemp)"
+trap 'rm -f -- "$log" "$left_list"' EXIT
+
+# Named network namespaces are files below /run/netns. The tests get an empty folder of their own there: a lab of yours is
+# neither seen nor touched by them, and whatever is in it afterwards they left behind.
+own_namespaces=()
+if is_root && unshare --mount true 2>/dev/null; then
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    own_namespaces=(unshare --mount --propagation private bash -c '
+        mkdir -p /run/netns && mount -t tmpfs -o mode=755 tmpfs /run/netns || exit
+        list=$1 status=0
+        shift
+        "$@" || status=$?
+        ls -A /run/netns >"$list"
+        exit "$status"' test.sh "$left_list")
+fi
+
 status=0
-dotnet test --solution MPSec.sln --no-build "$@" 2>&1 </dev/null | tee -- "$log" || status=$?
+"${own_namespaces[@]}" dotnet test --solution MPSec.sln --no-build "$@" 2>&1 </dev/null | tee -- "$log" || status=$?
 
 # Counts of the summaries of all test projects. Colours are switched off by the pipe; a summary line reads '  succeeded: 12'.
 count() { awk -v key="$1:" '/^Test run summary/ { summary = 1 } summary && $1 == key && $2 ~ /^[0-9]+$/ { sum += $2 } END { print sum + 0 }' "$log"; }
 passed="$(count succeeded)" failed="$(count failed)" skipped="$(count skipped)"
 
-left="$(comm -13 <(printf '%s\n' "$before") <(namespaces))"
-if [[ -n $left ]]; then
-    warn "The tests left network namespaces behind: ${left//$'\n'/ }."
+if [[ -s $left_list ]]; then
+    warn "The tests left network namespaces behind: $(tr '\n' ' ' <"$left_list")"
     status=1
 fi
 if ((passed + failed == 0)); then
