@@ -219,7 +219,11 @@ public sealed partial class ChangeService(IHostKernel kernel, ChangeJournal jour
     {
         try
         {
-            kernel.Apply(operation);
+            if (!Stands(operation))
+            {
+                kernel.Apply(operation);
+            }
+
             return null;
         }
         catch (ChangeException e) when (e.Fault == ChangeFault.NotFound && operation is RemoveAddress or RemoveRoute or RemoveRule or RemoveShaper or RemoveEndpoint or DeleteVethPair or DeleteNamespace)

@@ -59,6 +59,20 @@ internal static partial class LibC
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int StatX(int folder, string path, int flags, uint mask, Span<byte> buffer);
 
+    [LibraryImport("libc", EntryPoint = "capget", SetLastError = true)]
+    public static partial int CapGet(ReadOnlySpan<uint> header, Span<uint> sets);
+
+    [LibraryImport("libc", EntryPoint = "capset", SetLastError = true)]
+    public static partial int CapSet(ReadOnlySpan<uint> header, ReadOnlySpan<uint> sets);
+
+    /// <summary>getrusage(2): <paramref name="usage"/> begins with user and system time, each as seconds and microseconds (64 bits each).</summary>
+    [LibraryImport("libc", EntryPoint = "getrusage", SetLastError = true)]
+    public static partial int GetRUsage(int who, Span<long> usage);
+
+    /// <summary>setrlimit(2): soft and hard limit.</summary>
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    public static partial int SetRLimit(int resource, ReadOnlySpan<ulong> limits);
+
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     public static partial int Kill(int process, int signal);
 

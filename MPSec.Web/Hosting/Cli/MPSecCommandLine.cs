@@ -45,6 +45,7 @@ public static class MPSecCommandLine
         root.Subcommands.Add(StatusCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(UserCommand.Create());
+        root.Subcommands.Add(BenchCommand.Create());
         var parse = root.Parse(args);
         if (parse.Errors.Count > 0)
         {
@@ -59,7 +60,7 @@ public static class MPSecCommandLine
 
         try
         {
-            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(20) });
         }
         catch (CliException e)
         {

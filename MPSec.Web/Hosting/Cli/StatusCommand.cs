@@ -38,7 +38,7 @@ public static class StatusCommand
         try
         {
             using var reader = GatewayReader.Open(gateway);
-            reading = reader.Read();
+            reading = reader.Read(ReadingScope.All);
         }
         catch (NamespaceException e)
         {

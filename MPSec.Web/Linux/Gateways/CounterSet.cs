@@ -69,5 +69,5 @@ public sealed class CounterSet : IReadOnlyDictionary<string, long>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     internal static FrozenDictionary<string, int> IndexOf(string[] names) =>
-        names.Select((name, at) => KeyValuePair.Create(name, at)).ToFrozenDictionary(StringComparer.Ordinal);
+        names.Select((name, at) => KeyValuePair.Create(name, at)).ToDictionary(StringComparer.Ordinal).ToFrozenDictionary(StringComparer.Ordinal);
 }

@@ -37,7 +37,7 @@ public sealed record GatewayReading
     /// <summary>Every setting below <c>net.mptcp</c> by its full name; empty when the kernel has no MPTCP.</summary>
     public ImmutableSortedDictionary<string, string> MptcpSettings { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 
-    /// <summary>MPTCP connections (sockets of protocol 262), listeners included.</summary>
+    /// <summary>MPTCP sockets (protocol 262): connections, and listeners when <see cref="ReadingScope.Listeners"/> was asked for.</summary>
     public ImmutableArray<MptcpConnection> Connections { get; init; } = [];
 
     /// <summary>TCP sockets that are subflows of an MPTCP connection; joined by <see cref="Subflow.TokenLocal"/>.</summary>

@@ -31,15 +31,24 @@ public enum ReadingScope
     /// <summary>Settings below <c>net.mptcp</c>.</summary>
     Settings = 0x80,
 
-    /// <summary>MPTCP sockets.</summary>
+    /// <summary>MPTCP connections.</summary>
     Connections = 0x100,
 
-    /// <summary>TCP sockets: subflows, and the count of plain ones. About two thirds of a full reading's cost.</summary>
+    /// <summary>TCP sockets: subflows, and the count of plain ones. More than half of the usual reading's cost.</summary>
     Subflows = 0x200,
 
     /// <summary>Counters of <c>/proc/net</c>.</summary>
     Counters = 0x400,
 
+    /// <summary>
+    /// MPTCP sockets that listen, among the connections. The kernel walks its whole table of listeners for each address family, whoever they belong
+    /// to: as dear as a thousand connections. Ask for it on demand, not at every tick.
+    /// </summary>
+    Listeners = 0x800,
+
+    /// <summary>Everything but the listeners: what changes from second to second.</summary>
+    Usual = 0x7ff,
+
     /// <summary>Everything.</summary>
-    All = 0x7ff,
+    All = 0xfff,
 }

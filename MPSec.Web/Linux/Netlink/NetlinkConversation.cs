@@ -129,7 +129,7 @@ public sealed class NetlinkConversation(INetlinkTransport transport) : IDisposab
         if ((message.Flags & TlvsFlag) != 0 && message.Payload.Length >= 20)
         {
             var requestLength = (message.Flags & CappedFlag) != 0 ? 16 : ((int)MemoryMarshal.Read<uint>(message.Payload[4..]) + 3) & ~3;
-            if (requestLength >= 16 && 4 + requestLength <= message.Payload.Length)
+            if (requestLength >= 16 && requestLength <= message.Payload.Length - 4)
             {
                 var attributes = new NetlinkAttributes(message.Payload[(4 + requestLength)..]);
                 while (attributes.Next())

@@ -15,6 +15,8 @@ public sealed class RtnetlinkReader(NetlinkConversation conversation)
     private const ushort GetRoute = 26;
     private const ushort GetRule = 34;
     private const ushort GetQdisc = 38;
+    private const ushort ExtendedMask = 29; // IFLA_EXT_MASK
+    private const uint SkipStatistics = 1 << 3; // RTEXT_FILTER_SKIP_STATS
     private const uint TableLocal = 255;
     private const uint RouteCloned = 0x200;
     private const uint HandleRoot = 0xffffffff;
@@ -28,7 +30,8 @@ public sealed class RtnetlinkReader(NetlinkConversation conversation)
     /// <summary>All interfaces by index.</summary>
     public ImmutableArray<LinkReading> ReadLinks()
     {
-        conversation.Begin(GetLink, NetlinkWriter.Dump).Raw(stackalloc byte[16]);
+        // Without the statistics of IPv6, which nobody reads, the kernel needs half the time per interface. IFLA_STATS64 stays.
+        conversation.Begin(GetLink, NetlinkWriter.Dump).Raw(stackalloc byte[16]).Attribute(ExtendedMask, SkipStatistics);
         return Dump<LinkReading>((payload, list) => list.Add(DecodeLink(payload, _cache)), static (a, b) => a.Index.CompareTo(b.Index));
     }
 

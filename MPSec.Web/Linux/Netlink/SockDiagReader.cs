@@ -34,15 +34,17 @@ public sealed class SockDiagReader(NetlinkConversation conversation)
     private int _subflows = 16;
     private bool _oneWalk = true;
 
-    /// <summary>MPTCP sockets, listeners included.</summary>
-    public ImmutableArray<MptcpConnection> ReadConnections()
+    /// <summary>MPTCP sockets.</summary>
+    /// <param name="listeners">Also those that listen.</param>
+    public ImmutableArray<MptcpConnection> ReadConnections(bool listeners)
     {
+        var states = listeners ? uint.MaxValue : ~(1u << StateListen);
         var list = ImmutableArray.CreateBuilder<MptcpConnection>(_connections);
         var v4 = 0;
         foreach (var family in (ReadOnlySpan<byte>)[LibC.AfInet, LibC.AfInet6])
         {
             // 262 does not fit the protocol byte: 255 there and the number as INET_DIAG_REQ_PROTOCOL.
-            conversation.Begin(ByFamily, NetlinkWriter.Dump).Raw(RequestV2(family, 255, AskInfo, uint.MaxValue)).Attribute(3, (uint)LibC.IpprotoMptcp);
+            conversation.Begin(ByFamily, NetlinkWriter.Dump).Raw(RequestV2(family, 255, AskInfo, states)).Attribute(3, (uint)LibC.IpprotoMptcp);
             conversation.Dump((_, payload) => list.Add(DecodeConnection(payload, _cache)), () => list.Count = v4);
             v4 = list.Count;
         }

@@ -19,6 +19,12 @@ public sealed record CommandRequest(string Program, params IReadOnlyList<string>
     /// <summary>Called for each line while the program runs, from one thread at a time per output. A very long line comes in pieces.</summary>
     public Action<CommandOutputLine>? OnLine { get; init; }
 
+    /// <summary>
+    /// Starts the program in a session of its own, so that a time-out reaches its children too. Without it one exec less is needed; only for programs
+    /// that have no children.
+    /// </summary>
+    public bool OwnSession { get; init; } = true;
+
     /// <summary>Additional environment; otherwise the program has only LC_ALL=C and PATH.</summary>
     public IReadOnlyDictionary<string, string>? Environment { get; init; }
 }

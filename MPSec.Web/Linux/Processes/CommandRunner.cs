@@ -70,15 +70,19 @@ public sealed class CommandRunner(TimeProvider time) : ICommandRunner
     private Process Start(CommandRequest request)
     {
         var program = Find(request.Program) ?? throw new ProgramMissingException(request.Program);
-        var setsid = Find("setsid") ?? throw new ProgramMissingException("setsid");
-        var info = new ProcessStartInfo(setsid)
+        var first = request.OwnSession ? Find("setsid") ?? throw new ProgramMissingException("setsid") : program;
+        var info = new ProcessStartInfo(first)
         {
             WorkingDirectory = "/",
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        info.ArgumentList.Add(program);
+        if (request.OwnSession)
+        {
+            info.ArgumentList.Add(program);
+        }
+
         foreach (var argument in request.Arguments)
         {
             info.ArgumentList.Add(argument);

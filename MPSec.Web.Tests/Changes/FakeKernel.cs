@@ -1,0 +1,28 @@
+using MPSec.Changes;
+using MPSec.Changes.Kernel;
+
+namespace MPSec.Tests.Changes;
+
+/// <summary>A host that is a list of settings; can fail or "kill the process" at a chosen operation.</summary>
+internal sealed class FakeKernel : IHostKernel
+{
+    public Dictionary<string, string> Values { get; } = new(StringComparer.Ordinal) { ["net.a"] = "0", ["net.b"] = "0", ["net.c"] = "0" };
+
+    public List<string> Applied { get; } = [];
+
+    public Action<WriteSysctl> Before { get; set; } = _ => { };
+
+    public IReadOnlyList<HostOperation> InverseOf(HostOperation operation)
+    {
+        var o = (WriteSysctl)operation;
+        return Values[o.Key.Value] == o.Value ? [] : [o with { Value = Values[o.Key.Value] }];
+    }
+
+    public void Apply(HostOperation operation)
+    {
+        var o = (WriteSysctl)operation;
+        Before(o);
+        Values[o.Key.Value] = o.Value;
+        Applied.Add($"{o.Key}={o.Value}");
+    }
+}
