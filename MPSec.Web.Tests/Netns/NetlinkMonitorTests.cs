@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using MPSec.Linux.Gateways;
+using MPSec.Linux.Namespaces;
 using MPSec.Linux.Netlink;
 using MPSec.Linux.Sockets;
 
@@ -69,15 +70,15 @@ public sealed class NetlinkMonitorTests
     }
 
     [Fact]
-    public async Task ReadAllAsync_TinyBufferAndManyEvents_SaysThatEventsWereLost()
+    public async Task ReadAllAsync_NobodyReadsAndTheBufferIsTiny_SaysThatEventsWereLost()
     {
         using var scope = new NamespaceScope();
         var a = scope.Add("a");
-        await using var monitor = NetlinkMonitor.Open(a, receiveBufferBytes: 2048);
+        await using var monitor = NetlinkMonitor.Open(a, receiveBufferBytes: 2048, pendingEvents: 1);
         var batch = Path.GetTempFileName();
         try
         {
-            // One ip process, hundreds of events at once.
+            // Nobody reads yet: one event waits here, the rest in a buffer for two or three.
             await File.WriteAllLinesAsync(batch, Enumerable.Range(0, 150).Select(i => $"link add v{i} type veth peer name w{i}"), Token);
 
             NamespaceScope.Ip(a, "-batch", batch);
@@ -88,6 +89,32 @@ public sealed class NetlinkMonitorTests
         {
             File.Delete(batch);
         }
+    }
+
+    [Fact]
+    public async Task Open_WithoutNetAdmin_SaysThatMptcpEventsAreNotPermittedAndHearsTheRest()
+    {
+        using var scope = new NamespaceScope();
+        var (a, b) = (scope.Add("a"), scope.Add("b"));
+        await using var monitor = ThreadCapabilities.WithoutNetAdmin(() => NetlinkMonitor.Open(a));
+
+        Assert.Equal(MptcpEventAccess.NotPermitted, monitor.Mptcp);
+
+        scope.Veth(a, "p1", null, b, "p1", null);
+        Assert.IsType<LinkChanged>((await UntilAsync(monitor, e => e is LinkChanged { Link.Name: "p1" }))[^1]);
+    }
+
+    [Fact]
+    public void Read_WithoutNetAdmin_HasNoFaults()
+    {
+        using var scope = new NamespaceScope();
+        var a = scope.Add("a");
+
+        Assert.Empty(ThreadCapabilities.WithoutNetAdmin(() =>
+        {
+            using var reader = GatewayReader.Open(a);
+            return reader.Read(ReadingScope.All).Faults;
+        }));
     }
 
     [Fact]

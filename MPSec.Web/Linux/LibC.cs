@@ -69,6 +69,10 @@ internal static partial class LibC
     [LibraryImport("libc", EntryPoint = "getrusage", SetLastError = true)]
     public static partial int GetRUsage(int who, Span<long> usage);
 
+    /// <summary>getrlimit(2): soft and hard limit.</summary>
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    public static partial int GetRLimit(int resource, Span<ulong> limits);
+
     /// <summary>setrlimit(2): soft and hard limit.</summary>
     [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
     public static partial int SetRLimit(int resource, ReadOnlySpan<ulong> limits);

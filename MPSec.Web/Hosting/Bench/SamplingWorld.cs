@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using MPSec.Linux.Gateways;
@@ -20,6 +21,7 @@ public sealed class SamplingWorld : IAsyncDisposable
     /// <summary>Interfaces of the measured namespace, loopback included.</summary>
     public const int Interfaces = 65;
 
+    private const string Prefix = "mpbench-";
     private const int Port = 5000;
     private readonly ICommandRunner _runner;
     private readonly TimeProvider _time;
@@ -30,9 +32,8 @@ public sealed class SamplingWorld : IAsyncDisposable
     {
         _runner = runner;
         _time = time;
-        var id = Guid.NewGuid().ToString("N")[..6];
-        Measured = GatewayName.Parse($"mpbench-{id}-a");
-        Peer = GatewayName.Parse($"mpbench-{id}-b");
+        Measured = GatewayName.Parse($"{Prefix}{Environment.ProcessId}-a");
+        Peer = GatewayName.Parse($"{Prefix}{Environment.ProcessId}-b");
     }
 
     /// <summary>The namespace that is measured; it opens the connections.</summary>
@@ -49,6 +50,7 @@ public sealed class SamplingWorld : IAsyncDisposable
         try
         {
             ResourceUsage.AllowOpenFiles(16 * 1024);
+            await world.RemoveLeftoversAsync(cancellationToken);
             await world.MakeNamespacesAsync(cancellationToken);
             world.Connect(cancellationToken);
             await world.WaitForSubflowsAsync(cancellationToken);
@@ -76,6 +78,20 @@ public sealed class SamplingWorld : IAsyncDisposable
         }
 
         _made.Clear();
+    }
+
+    // The names hold the process that made them: those of a bench that was killed belong to nobody any more.
+    private async Task RemoveLeftoversAsync(CancellationToken cancellationToken)
+    {
+        foreach (var name in NamespaceThread.List().Where(n => n.Value.StartsWith(Prefix, StringComparison.Ordinal)))
+        {
+            if (name.Value[Prefix.Length..].Split('-') is [var process, "a" or "b"]
+                && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                && (id == Environment.ProcessId || !Directory.Exists($"/proc/{id}")))
+            {
+                await RunAsync(new("ip", "netns", "del", name.Value), cancellationToken);
+            }
+        }
     }
 
     private async Task MakeNamespacesAsync(CancellationToken cancellationToken)

@@ -29,19 +29,21 @@ public sealed class NetlinkMonitor : IAsyncDisposable
     /// <summary>Receive buffer of each socket in bytes when none is asked for; the kernel doubles it and caps it by net.core.rmem_max.</summary>
     public const int DefaultReceiveBuffer = 1 << 20;
 
+    /// <summary>Decoded events that wait for the reader before the rest waits in the kernel.</summary>
+    public const int DefaultPendingEvents = 4096;
+
     private const string EventGroup = "mptcp_pm_events";
-    private const int PendingEvents = 4096;
     private static readonly uint[] RoutingGroups = [1, 5, 7, 8, 9, 11, 19]; // LINK, IPV4_IFADDR, _ROUTE, _RULE, IPV6_IFADDR, _ROUTE, _RULE
 
-    private readonly Channel<GatewayEvent> _events =
-        Channel.CreateBounded<GatewayEvent>(new BoundedChannelOptions(PendingEvents) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly Channel<GatewayEvent> _events;
     private readonly CancellationTokenSource _stop = new();
     private readonly Socket _routing;
     private readonly Socket? _mptcp;
     private readonly Task _pumps;
 
-    private NetlinkMonitor(Socket routing, Socket? mptcp, ushort family, MptcpEventAccess access)
+    private NetlinkMonitor(Socket routing, Socket? mptcp, ushort family, MptcpEventAccess access, int pendingEvents)
     {
+        _events = Channel.CreateBounded<GatewayEvent>(new BoundedChannelOptions(pendingEvents) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
         _routing = routing;
         _mptcp = mptcp;
         Mptcp = access;
@@ -58,7 +60,8 @@ public sealed class NetlinkMonitor : IAsyncDisposable
     /// <summary>Begins to listen. Events from now on are kept until they are read.</summary>
     /// <exception cref="NamespaceException">The namespace is gone.</exception>
     /// <exception cref="NetlinkException">The kernel refuses rtnetlink.</exception>
-    public static NetlinkMonitor Open(GatewayName gateway, int receiveBufferBytes = DefaultReceiveBuffer) => NamespaceThread.Run(gateway, () =>
+    public static NetlinkMonitor Open(
+        GatewayName gateway, int receiveBufferBytes = DefaultReceiveBuffer, int pendingEvents = DefaultPendingEvents) => NamespaceThread.Run(gateway, () =>
     {
         // This thread is inside already: "host" is the gateway here.
         using var routing = NetlinkSocket.Open(GatewayName.Host, NetlinkSocket.Route, receiveBufferBytes: receiveBufferBytes);
@@ -75,7 +78,7 @@ public sealed class NetlinkMonitor : IAsyncDisposable
         }
 
         var (mptcp, family, access) = OpenMptcp(receiveBufferBytes);
-        return new NetlinkMonitor(routing.IntoSocket(), mptcp, family, access);
+        return new NetlinkMonitor(routing.IntoSocket(), mptcp, family, access, pendingEvents);
     });
 
     /// <summary>The events in the order in which the kernel told them; ends when the monitor is disposed. One reader at a time.</summary>

@@ -1,4 +1,4 @@
-// getrusage(2), setrlimit(2).
+// getrusage(2), getrlimit(2).
 using System.Runtime.InteropServices;
 
 namespace MPSec.Linux.Processes;
@@ -16,11 +16,17 @@ public static class ResourceUsage
     /// <summary>Processor time of the children that ended and were waited for, with their own children.</summary>
     public static TimeSpan ChildrenTime => Read(Children);
 
-    /// <summary>Raises the limit of open files (soft and hard) to at least <paramref name="files"/>.</summary>
+    /// <summary>Raises the limit of open files to at least <paramref name="files"/>.</summary>
     /// <exception cref="IOException">Not permitted.</exception>
     public static void AllowOpenFiles(ulong files)
     {
-        if (LibC.SetRLimit(OpenFiles, [files, files]) != 0)
+        Span<ulong> limits = stackalloc ulong[2];
+        if (LibC.GetRLimit(OpenFiles, limits) == 0 && limits[0] >= files)
+        {
+            return;
+        }
+
+        if (LibC.SetRLimit(OpenFiles, [files, Math.Max(files, limits[1])]) != 0)
         {
             throw new IOException($"the limit of open files cannot be set to {files}: {LibC.Describe(Marshal.GetLastPInvokeError())}");
         }
