@@ -22,5 +22,6 @@ public static class GatewaySetup
         .AddSingleton<PathControl>()
         .AddSingleton(new PageSlotEntry(MultipathSlots.BelowPaths, 10, typeof(LabTransferPanel)))
         .AddSingleton(new MenuEntry(MenuOrder.Overview, "", "overview", typeof(OverviewTexts), "Menu"))
-        .AddSingleton(new MenuEntry(MenuOrder.Multipath, "multipath", "multipath", typeof(MultipathTexts), "Menu"));
+        .AddSingleton(new MenuEntry(MenuOrder.Multipath, "multipath", "multipath", typeof(MultipathTexts), "Menu"))
+        .AddSingleton(new MenuEntry(MenuOrder.Lab, "lab", "lab", typeof(LabTexts), "Menu"));
 }

@@ -57,6 +57,7 @@ public static class MPSecApp
         app.MapShell();
         app.MapAuth();
         app.MapJobsApi();
+        app.MapLabsApi();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/healthz/ready").AllowAnonymous();
         return app;

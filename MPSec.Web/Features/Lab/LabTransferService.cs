@@ -18,6 +18,9 @@ public sealed class LabTransferService(
     /// <summary>Live state of a lab's transfer; <see cref="LiveStore{T}.Current"/> is null while none was ever started here.</summary>
     public LiveStore<LabTransferSnapshot> Store(string lab) => _stores.GetOrAdd(lab, _ => new(loggers.CreateLogger<LiveStore<LabTransferSnapshot>>()));
 
+    /// <summary>As <see cref="Store"/>, without making one: names that come from outside must not fill the memory.</summary>
+    public LiveStore<LabTransferSnapshot>? FindStore(string lab) => _stores.GetValueOrDefault(lab);
+
     /// <summary>Bytes per 50 ms of the last minute, oldest first; empty while nothing runs.</summary>
     public IReadOnlyList<LabTransferBin> Bins(string lab)
     {
