@@ -46,12 +46,12 @@ public sealed partial class LabStartup(LabService labs, LabTransferService trans
         }
     }
 
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "Lab: {Sentence}")]
+    [LoggerMessage(EventId = 3101, Level = LogLevel.Warning, Message = "Lab: {Sentence}")]
     private static partial void LogRecovered(ILogger logger, string sentence);
 
-    [LoggerMessage(EventId = 3002, Level = LogLevel.Information, Message = "Lab {Name} stands and carries traffic")]
+    [LoggerMessage(EventId = 3102, Level = LogLevel.Information, Message = "Lab {Name} stands and carries traffic")]
     private static partial void LogStarted(ILogger logger, string name);
 
-    [LoggerMessage(EventId = 3003, Level = LogLevel.Error, Message = "The lab was not made: {Reason}")]
+    [LoggerMessage(EventId = 3103, Level = LogLevel.Error, Message = "The lab was not made: {Reason}")]
     private static partial void LogFailed(ILogger logger, string reason);
 }
