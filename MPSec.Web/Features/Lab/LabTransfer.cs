@@ -124,7 +124,7 @@ public sealed class LabTransfer : IAsyncDisposable
                 if (_time.GetElapsedTime(binStart, now) >= s_bin)
                 {
                     var (a, b) = (TotalA, TotalB);
-                    Bins.Add(new(_time.GetElapsedTime(started, now), b - binB, a - binA));
+                    Bins.Add(new(_time.GetElapsedTime(started, now), _time.GetElapsedTime(binStart, now), b - binB, a - binA));
                     Volatile.Write(ref _totals, new(_time.GetElapsedTime(started, now), b, a));
                     (binA, binB, binStart) = (a, b, now);
                 }

@@ -117,7 +117,7 @@ public sealed partial class LabTransferPanel(
         _now = snapshot;
         foreach (var bin in transfers.Bins(snapshot.Lab))
         {
-            _ring.Add(_began + bin.At, (bin.AToBBytes + bin.BToABytes) * 8.0 / (LabTransferSnapshot.BinMs / 1000.0) / 1e6);
+            _ring.Add(_began + bin.At, bin.Mbit);
         }
     }
 

@@ -26,11 +26,16 @@ public enum LabTransferState
 /// <param name="ReceivedBytes">Bytes that arrived, both ways, since it was made.</param>
 public sealed record LabFlowSnapshot(int Number, uint? Token, int? Subflows, bool Multipath, long ReceivedBytes);
 
-/// <summary>Bytes that arrived within 50 ms.</summary>
-/// <param name="At">Time since the transfer began.</param>
+/// <summary>Bytes that arrived within 50 ms; a little longer when the machine was busy.</summary>
+/// <param name="At">Its end, as time since the transfer began.</param>
+/// <param name="Length">What it really covers.</param>
 /// <param name="AToBBytes">At b.</param>
 /// <param name="BToABytes">At a.</param>
-public readonly record struct LabTransferBin(TimeSpan At, long AToBBytes, long BToABytes);
+public readonly record struct LabTransferBin(TimeSpan At, TimeSpan Length, long AToBBytes, long BToABytes)
+{
+    /// <summary>Both directions, Mbit/s.</summary>
+    public double Mbit => (AToBBytes + BToABytes) * 8 / Length.TotalSeconds / 1e6;
+}
 
 /// <summary>Bytes that have arrived since the transfer began.</summary>
 /// <param name="At">Time since the transfer began.</param>
