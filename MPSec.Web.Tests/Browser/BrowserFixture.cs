@@ -79,7 +79,8 @@ public sealed class BrowserFixture : IAsyncLifetime
     /// <summary>Opens a page; disposing checks that it loaded nothing from elsewhere and logged no error.</summary>
     /// <param name="look">Window, theme, language, signed in or not.</param>
     /// <param name="address">Path and query, or a full address.</param>
-    public async Task<BrowserPage> OpenAsync(BrowserLook look, string address)
+    /// <param name="prepare">Called before the first request, for example to route something.</param>
+    public async Task<BrowserPage> OpenAsync(BrowserLook look, string address, Func<IBrowserContext, Task>? prepare = null)
     {
         Assert.SkipUnless(_browser is not null, $"{Chromium} is not installed");
         var context = await _browser.NewContextAsync(new()
@@ -93,9 +94,14 @@ public sealed class BrowserFixture : IAsyncLifetime
             StorageState = look.SignedIn ? _session : null,
         });
         context.SetDefaultTimeout(30_000);
+        if (prepare is not null)
+        {
+            await prepare(context);
+        }
+
         var page = new BrowserPage(await context.NewPageAsync(), Url);
         await page.Page.GotoAsync(address.StartsWith("http", StringComparison.Ordinal) ? address : Url + address);
-        if (look.SignedIn)
+        if (look.SignedIn && prepare is null)
         {
             await page.WaitInteractiveAsync();
         }

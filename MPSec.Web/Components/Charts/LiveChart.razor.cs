@@ -10,6 +10,7 @@ namespace MPSec.Components.Charts;
 /// </summary>
 public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
 {
+    private static readonly TimeSpan s_callLimit = TimeSpan.FromSeconds(3);
     private ElementReference _element;
     private IJSObjectReference? _module;
     private IJSObjectReference? _chart;
@@ -91,7 +92,7 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
         _self?.Dispose();
         if (_module is not null)
         {
-            await IgnoreDisconnectAsync(_module.DisposeAsync().AsTask());
+            await ReachesAsync(_module.DisposeAsync().AsTask());
         }
     }
 
@@ -119,25 +120,23 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
         _shown = View;
         if (View == ChartView.Chart && _chart is null && !_disposed && !_sending)
         {
-            await IgnoreDisconnectAsync(CreateAsync());
+            await ReachesAsync(CreateAsync());
         }
 
         await SendAsync();
     }
 
-    private static async Task IgnoreDisconnectAsync(Task call)
+    /// <summary>Whether the browser took the call; a browser that has gone, for now or for good, is no fault.</summary>
+    private static async Task<bool> ReachesAsync(Task call)
     {
         try
         {
             await call;
+            return true;
         }
-        catch (JSDisconnectedException)
+        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
         {
-            // The browser has gone; there is nobody to draw for.
-        }
-        catch (OperationCanceledException)
-        {
-            // The same, while a call was under way.
+            return false;
         }
     }
 
@@ -149,6 +148,7 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
             _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./js/liveChart.js");
             _self ??= DotNetObjectReference.Create(this);
             _sentUpTo = 0;
+            _visible = true; // the new picture tells when it is not
             _chart = await _module.InvokeAsync<IJSObjectReference>("create", _element, _self, new
             {
                 series = Series,
@@ -209,8 +209,11 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
             var rows = Data.Pack(_sentUpTo, out var newest);
             if (rows.Length > 0 || all)
             {
-                await IgnoreDisconnectAsync(_chart.InvokeVoidAsync(all ? "setAll" : "append", rows).AsTask());
-                _sentUpTo = newest;
+                // A connection that breaks swallows the answer: without a limit of its own the call would block the chart for a minute.
+                if (await ReachesAsync(_chart.InvokeVoidAsync(all ? "setAll" : "append", s_callLimit, rows).AsTask()))
+                {
+                    _sentUpTo = newest;
+                }
             }
         }
         finally
@@ -225,8 +228,8 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
         _chart = null;
         if (chart is not null)
         {
-            await IgnoreDisconnectAsync(chart.InvokeVoidAsync("destroy").AsTask());
-            await IgnoreDisconnectAsync(chart.DisposeAsync().AsTask());
+            await ReachesAsync(chart.InvokeVoidAsync("destroy").AsTask());
+            await ReachesAsync(chart.DisposeAsync().AsTask());
         }
     }
 }

@@ -27,7 +27,7 @@ public sealed partial class ChangeDialog : ComponentBase
     {
         ArgumentNullException.ThrowIfNull(dialogs);
         var reference = await dialogs.ShowAsync<ChangeDialog>(
-            null,
+            prompt.Title,
             new DialogParameters<ChangeDialog> { { d => d.Prompt, prompt } },
             new DialogOptions { NoHeader = true, CloseOnEscapeKey = true, BackdropClick = false, MaxWidth = MaxWidth.False });
         return await reference.Result is { Canceled: false };

@@ -68,6 +68,7 @@ class Chart {
   push(rows) {
     const cells = new Float64Array(rows.slice().buffer);
     for (let i = 0; i + this.width <= cells.length; i += this.width) {
+      if (cells[i] <= this.times[this.times.length - 1]) continue; // sent again after a broken connection
       this.times.push(cells[i]);
       for (let s = 0; s < this.columns.length; s++) this.columns[s].push(Number.isNaN(cells[i + 1 + s]) ? null : cells[i + 1 + s]);
     }
