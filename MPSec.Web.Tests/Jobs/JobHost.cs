@@ -56,7 +56,9 @@ internal sealed class JobHost : IAsyncDisposable
 
     public static ClaimsPrincipal User(string name, string role) => new(new ClaimsIdentity([new(ClaimTypes.Name, name), new(ClaimTypes.Role, role)], "test"));
 
-    public static async Task<JobHost> StartAsync(StateFolder folder, bool workers, params IJobKind[] kinds)
+    public static Task<JobHost> StartAsync(StateFolder folder, bool workers, params IJobKind[] kinds) => StartAsync(folder, workers, [.. kinds.Select(kind => (Func<IServiceProvider, IJobKind>)(_ => kind))]);
+
+    public static async Task<JobHost> StartAsync(StateFolder folder, bool workers, params Func<IServiceProvider, IJobKind>[] kinds)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.AddFilter(_ => false);

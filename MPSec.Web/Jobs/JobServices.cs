@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Hangfire;
+using Hangfire.AspNetCore;
 using Hangfire.InMemory;
 using Hangfire.States;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -26,10 +27,11 @@ public static class JobServices
         services.AddSingleton<JobEngine>();
         services.AddSingleton<JobWorker>();
         services.TryAddSingleton<ICommandRunner, CommandRunner>();
-        services.AddHangfire(configuration => configuration
-            .UseSimpleAssemblyNameTypeSerializer()
-            .UseRecommendedSerializerSettings()
-            .UseInMemoryStorage(new InMemoryStorageOptions { MaxExpirationTime = TimeSpan.FromMinutes(5) }));
+
+        // Registered here, because Hangfire's own way sets statics: two programs in one process would mix their queues and workers.
+        services.AddSingleton<JobActivator>(provider => new AspNetCoreJobActivator(provider.GetRequiredService<IServiceScopeFactory>()));
+        services.AddSingleton<JobStorage>(_ => new InMemoryStorage(new InMemoryStorageOptions { MaxExpirationTime = TimeSpan.FromMinutes(5) }));
+        services.AddHangfire(configuration => configuration.UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings());
         services.AddHostedService<JobRecovery>();
         services.AddHangfireServer(options => Configure(options, JobLane.Long));
         services.AddHangfireServer(options => Configure(options, JobLane.Chores));

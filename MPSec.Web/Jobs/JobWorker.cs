@@ -1,4 +1,6 @@
+using System.Data.Common;
 using Hangfire;
+using Microsoft.EntityFrameworkCore;
 using MPSec.Data;
 
 namespace MPSec.Jobs;
@@ -18,24 +20,24 @@ public sealed partial class JobWorker(
 {
     private static readonly TimeSpan s_pulse = TimeSpan.FromMilliseconds(250);
 
+    private static readonly TimeSpan s_insist = TimeSpan.FromSeconds(1);
+
     private readonly CancellationToken _detach = lifetime.ApplicationStopping;
 
     /// <summary>Claims the run and does its unfinished steps.</summary>
     [AutomaticRetry(Attempts = 0)]
     public async Task RunAsync(long id)
     {
-        if (_detach.IsCancellationRequested || await ledger.FindAsync(id, CancellationToken.None) is not { } found || kinds.Find(found.Kind) is not { } kind)
-        {
-            return;
-        }
-
-        if (await ledger.ClaimAsync(id, kind) is not { } run)
+        if (_detach.IsCancellationRequested
+            || await InsistAsync(() => ledger.FindAsync(id, CancellationToken.None)) is not { } found
+            || kinds.Find(found.Kind) is not { } kind
+            || await InsistAsync(() => ledger.ClaimAsync(id, kind)) is not { } run)
         {
             return;
         }
 
         using var cancel = cancellations.Open(id);
-        if (await ledger.FindAsync(id, CancellationToken.None) is { CancelRequestedAt: not null })
+        if (await InsistAsync(() => ledger.FindAsync(id, CancellationToken.None)) is { CancelRequestedAt: not null })
         {
             await cancel.Source.CancelAsync();
         }
@@ -64,11 +66,38 @@ public sealed partial class JobWorker(
                 JobState.Cancelled => "cancelled",
                 _ => $"failed: {known.Result}",
             });
-            await ledger.FinishAsync(id, known.State, known.Result);
+            await InsistAsync(() => ledger.FinishAsync(id, known.State, known.Result));
             feed.Publish(id, JobChange.Log);
-            if (await ledger.NextQueuedAsync(kind.Key) is { } next)
+            if (await InsistAsync(() => ledger.NextQueuedAsync(kind.Key)) is { } next)
             {
                 queue.Add(next, kind.Lane);
+            }
+        }
+    }
+
+    private async Task InsistAsync(Func<Task> act) => await InsistAsync(async () =>
+    {
+        await act();
+        return true;
+    });
+
+    // A database that another process keeps locked, or a full disk, must not leave a run without a worker or without an end.
+    private async Task<TResult?> InsistAsync<TResult>(Func<Task<TResult>> act)
+    {
+        while (true)
+        {
+            try
+            {
+                return await act();
+            }
+            catch (Exception e) when (e is DbException or DbUpdateException)
+            {
+                LogDatabase(e);
+                await Task.Delay(s_insist, time, _detach).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (_detach.IsCancellationRequested)
+                {
+                    return default;
+                }
             }
         }
     }
@@ -89,15 +118,15 @@ public sealed partial class JobWorker(
             {
                 either.ThrowIfCancellationRequested();
                 feed.Publish(run.Id, new JobProgress(null, null));
-                await ledger.StepStartedAsync(run.Id, step.Position);
+                await InsistAsync(() => ledger.StepStartedAsync(run.Id, step.Position));
                 log.Note(step.StartedAt is null ? number : number + " (again after an interruption)");
                 await kind.Steps[step.Position].RunAsync(context);
-                await ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Done, context.Outcome);
+                await InsistAsync(() => ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Done, context.Outcome));
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 await programs.EndAsync(run.Id, step.Key);
-                await ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Cancelled, null);
+                await InsistAsync(() => ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Cancelled, null));
                 return (JobState.Cancelled, null);
             }
             catch (OperationCanceledException) when (_detach.IsCancellationRequested)
@@ -106,13 +135,13 @@ public sealed partial class JobWorker(
             }
             catch (JobFailedException e)
             {
-                await ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Failed, null);
+                await InsistAsync(() => ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Failed, null));
                 return (JobState.Failed, e.Message);
             }
             catch (Exception e)
             {
                 LogUnexpected(e, run.Id, step.Key);
-                await ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Failed, null);
+                await InsistAsync(() => ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Failed, null));
                 return (JobState.Failed, $"unexpected: {e.Message}");
             }
         }
@@ -137,12 +166,15 @@ public sealed partial class JobWorker(
             if (beat % 4 == 0 && feed.Progress(id) is { } progress && progress != kept)
             {
                 kept = progress;
-                await ledger.ProgressAsync(id, progress);
+                await InsistAsync(() => ledger.ProgressAsync(id, progress));
             }
 
             await Task.Delay(s_pulse, time, done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The database did not take the state of a job run; trying again")]
+    private partial void LogDatabase(Exception e);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Job run {Run} failed unexpectedly in step {Step}")]
     private partial void LogUnexpected(Exception e, long run, string step);
