@@ -135,6 +135,30 @@ public sealed class LabTests
         string Routes() => string.Join('\n', (NamespaceScope.Ip(lab.Spec.A, "-4", "route", "show", "table", "all") + NamespaceScope.Ip(lab.Spec.A, "rule")).Split('\n').Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Transfer_SubflowClosedByTheKernel_IsBroughtBack(int path)
+    {
+        await using var lab = await LabScope.CreateAsync("20,30");
+        var (changes, plans, transfers, keeper) = (lab.Get<ChangeService>(), lab.Get<LinkPlans>(), lab.Get<LabTransferService>(), lab.Get<LabPathKeeper>());
+        NamespaceScope.In(lab.Spec.A, "sysctl", "-qw", "net.ipv4.tcp_retries2=2");
+        await transfers.StartAsync(lab.Name, new(), LabScope.Admin, Token);
+        var store = transfers.Store(lab.Name);
+        await LabScope.UntilAsync(() => store.Current?.Flows is [{ Subflows: 2, Multipath: true }], "two subflows");
+        await Task.Delay(1000, Token);
+
+        await changes.RunAsync(plans.Down(lab.Spec.A, LabLayout.Interface(path)), LabScope.Admin, Token);
+        await LabScope.UntilAsync(() => !lab.Read(lab.Spec.A).Subflows.Any(s => s.Local.Address.Equals(LabLayout.Address(path, true))), "the kernel closes the subflow", 30);
+        await changes.RunAsync(await plans.UpAsync(lab.Spec.A, LabLayout.Interface(path), Token), LabScope.Admin, Token);
+        await LabScope.UntilAsync(() => lab.Read(lab.Spec.B).Links.Single(l => l.Name == $"path{path}").HasCarrier, "carrier");
+        await keeper.CheckAsync(Token);
+        await keeper.CheckAsync(Token);
+
+        await LabScope.UntilAsync(() => lab.Read(lab.Spec.A).Subflows.Any(s => s.State == 1 && s.Local.Address.Equals(LabLayout.Address(path, true))), "the path has a subflow again");
+        await LabScope.UntilAsync(() => store.Current?.Reconnects == (path == 1 ? 1 : 0) && store.Current.Flows is [{ Subflows: 2, Multipath: true }], "two subflows again");
+    }
+
     [Fact]
     public async Task Multipath_OffAndOn_NewConnectionsFollow()
     {

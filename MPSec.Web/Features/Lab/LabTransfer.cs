@@ -33,6 +33,7 @@ public sealed class LabTransfer : IAsyncDisposable
     private readonly Task _loop;
 
     private LabTransferTotals _totals = new(TimeSpan.Zero, 0, 0);
+    private bool _renew;
     private string? _reason;
     private int _reconnects;
     private long _closedBytesA;
@@ -40,6 +41,9 @@ public sealed class LabTransfer : IAsyncDisposable
     private long _lastArrival;
     private long _bytesAtArrival;
     private TimeSpan _longestStall;
+
+    /// <summary>The lab.</summary>
+    public LabSpec Spec => _spec;
 
     private LabTransfer(LabSpec spec, LabTransferSettings settings, TimeProvider time, Action<LabTransferSnapshot> publish)
     {
@@ -63,6 +67,9 @@ public sealed class LabTransfer : IAsyncDisposable
 
     /// <summary>What had arrived at the end of the newest bin.</summary>
     public LabTransferTotals Totals => Volatile.Read(ref _totals);
+
+    /// <summary>Makes all connections again, counted as reconnects.</summary>
+    public void Renew() => Volatile.Write(ref _renew, true);
 
     /// <summary>Completes when the loop has ended: it was stopped, or the lab is gone.</summary>
     public Task Ended => _loop;
@@ -114,9 +121,10 @@ public sealed class LabTransfer : IAsyncDisposable
             {
                 Connect(congestion);
                 var eager = false;
+                var renew = Interlocked.Exchange(ref _renew, false);
                 for (var i = 0; i < _flows.Length; i++)
                 {
-                    Serve(i, payload, ref eager);
+                    Serve(i, payload, renew, ref eager);
                 }
 
                 var now = _time.GetTimestamp();
@@ -242,7 +250,7 @@ public sealed class LabTransfer : IAsyncDisposable
         }
     }
 
-    private void Serve(int i, byte[] payload, ref bool eager)
+    private void Serve(int i, byte[] payload, bool renew, ref bool eager)
     {
         if (_flows[i] is not { } flow)
         {
@@ -250,12 +258,12 @@ public sealed class LabTransfer : IAsyncDisposable
         }
 
         var silent = _lastArrival != 0 && _time.GetElapsedTime(_lastArrival) > s_giveUp;
-        if (flow.Turn(Settings.Direction, payload, ref eager) && !silent)
+        if (flow.Turn(Settings.Direction, payload, ref eager) && !silent && !renew)
         {
             return;
         }
 
-        _reason = silent ? "nothing has arrived for 30 s; connecting again" : "the connection broke; connecting again";
+        _reason = renew ? "path 1 was lost; connecting again" : silent ? "nothing has arrived for 30 s; connecting again" : "the connection broke; connecting again";
         _closedBytesA += flow.ReceivedByA;
         _closedBytesB += flow.ReceivedByB;
         flow.Dispose();

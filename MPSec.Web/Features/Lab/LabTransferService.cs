@@ -21,6 +21,27 @@ public sealed class LabTransferService(
     /// <summary>As <see cref="Store"/>, without making one: names that come from outside must not fill the memory.</summary>
     public LiveStore<LabTransferSnapshot>? FindStore(string lab) => _stores.GetValueOrDefault(lab);
 
+    /// <summary>Labs whose transfer runs in this process.</summary>
+    internal IReadOnlyList<LabSpec> RunningLabs()
+    {
+        lock (_running)
+        {
+            return [.. _running.Values.Where(t => !t.Ended.IsCompleted).Select(t => t.Spec)];
+        }
+    }
+
+    /// <summary>Makes the connections of a lab's transfer again.</summary>
+    internal void Renew(string lab)
+    {
+        lock (_running)
+        {
+            if (_running.TryGetValue(lab, out var transfer))
+            {
+                transfer.Renew();
+            }
+        }
+    }
+
     /// <summary>Bytes per 50 ms of the last minute, oldest first; empty while nothing runs.</summary>
     public IReadOnlyList<LabTransferBin> Bins(string lab)
     {
