@@ -15,12 +15,19 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
     /// <summary>Points kept for charts: five minutes at one reading per second.</summary>
     public const int HistoryPoints = 300;
 
+    private static readonly TimeSpan s_forget = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, Lazy<Entry>> _entries = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stop = new();
     private readonly ILogger _logger = loggers.CreateLogger<GatewayFeeds>();
 
     /// <inheritdoc/>
-    public LiveFeed<GatewaySnapshot, RatePoint> Get(string name) => _entries.GetOrAdd(name, key => new Lazy<Entry>(() => Start(key))).Value.Feed;
+    public LiveFeed<GatewaySnapshot, RatePoint> Get(string name)
+    {
+        var entry = _entries.GetOrAdd(name, key => new Lazy<Entry>(() => Start(key))).Value;
+        entry.AskedAt = time.GetTimestamp();
+        return entry.Feed;
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -45,11 +52,42 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
         var history = new RingBuffer<RatePoint>(HistoryPoints);
         var pace = SamplerPace.Default with { Watched = TimeSpan.FromMilliseconds(options.SampleIntervalMs) };
         var source = new WatchedGateway(GatewayName.Parse(name), time);
+        var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        Entry? entry = null;
         var sampler = new Sampler<GatewayReading, GatewaySnapshot>(
-            source.Read, GatewaySnapshot.Derive, (snapshot, at) => history.Add(new(at, snapshot.Rates)), store, pace, time);
+            () => Read(name, source, entry, stop), GatewaySnapshot.Derive, (snapshot, at) => history.Add(new(at, snapshot.Rates)), store, pace, time);
         source.Changed += sampler.Wake;
-        return new(new(store, history, sampler.Wake), source, Task.Run(() => sampler.RunAsync(_stop.Token)));
+        entry = new(new(store, history, sampler.Wake), source) { AskedAt = time.GetTimestamp() };
+        entry.Run = Task.Run(() => sampler.RunAsync(stop.Token));
+        return entry;
     }
 
-    private sealed record Entry(LiveFeed<GatewaySnapshot, RatePoint> Feed, WatchedGateway Source, Task Run);
+    /// <summary>Reads; the sampler of a gateway that does not exist ends when nobody asks for it, so that made-up names cost nothing for long.</summary>
+    private GatewayReading Read(string name, WatchedGateway source, Entry? entry, CancellationTokenSource stop)
+    {
+        try
+        {
+            return source.Read();
+        }
+        catch (SampleException e) when (e.Code == "gone")
+        {
+            if (entry is { Feed.Store.SubscriberCount: 0 } && time.GetElapsedTime(entry.AskedAt) > s_forget && _entries.TryRemove(name, out _))
+            {
+                stop.Cancel();
+            }
+
+            throw;
+        }
+    }
+
+    private sealed class Entry(LiveFeed<GatewaySnapshot, RatePoint> feed, WatchedGateway source)
+    {
+        public LiveFeed<GatewaySnapshot, RatePoint> Feed { get; } = feed;
+
+        public WatchedGateway Source { get; } = source;
+
+        public Task Run { get; set; } = Task.CompletedTask;
+
+        public long AskedAt { get; set; }
+    }
 }

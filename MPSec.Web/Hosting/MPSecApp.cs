@@ -58,6 +58,7 @@ public static class MPSecApp
         app.MapAuth();
         app.MapJobsApi();
         app.MapLabsApi();
+        app.MapGatewaysApi();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/healthz/ready").AllowAnonymous();
         return app;
