@@ -23,14 +23,21 @@ public static class GatewaysApi
             With(name, gateway => ChangeAsync(changes, user, () => control.UpAsync(gateway, InterfaceName.Parse(link))))).WithSummary("Take a link up, with the routes it lost");
         gateways.MapPost("{name}/links/{link}/down", (string name, string link, PathControl control, ChangeService changes, ClaimsPrincipal user) =>
             With(name, gateway => ChangeAsync(changes, user, () => Task.FromResult(control.Down(gateway, InterfaceName.Parse(link)))))).WithSummary("Take a link down");
-        gateways.MapPost("{name}/mptcp/{state:regex(^(on|off)$)}", (string name, string state, PathControl control, ChangeService changes, ClaimsPrincipal user) =>
-            With(name, gateway => ChangeAsync(changes, user, () => Task.FromResult(control.Multipath(gateway, state == "on"))))).WithSummary("Switch MPTCP on or off for new connections");
-        gateways.MapPost("{name}/mode/{mode:regex(^(observe|managed)$)}", (string name, string mode, GatewayModes modes, ClaimsPrincipal user) =>
-            With(name, async gateway =>
+        foreach (var on in new[] { true, false })
+        {
+            gateways.MapPost($"{{name}}/mptcp/{(on ? "on" : "off")}", (string name, PathControl control, ChangeService changes, ClaimsPrincipal user) =>
+                With(name, gateway => ChangeAsync(changes, user, () => Task.FromResult(control.Multipath(gateway, on))))).WithSummary($"Switch MPTCP {(on ? "on" : "off")} for new connections");
+        }
+
+        foreach (var mode in Enum.GetValues<GatewayMode>())
+        {
+            gateways.MapPost($"{{name}}/mode/{mode.ToString().ToLowerInvariant()}", (string name, GatewayModes modes, ClaimsPrincipal user) => With(name, async gateway =>
             {
-                await modes.SetAsync(gateway, mode == "managed" ? GatewayMode.Managed : GatewayMode.Observe, ChangeActor.Of(user));
+                await modes.SetAsync(gateway, mode, ChangeActor.Of(user));
                 return TypedResults.NoContent();
-            })).WithSummary("Observe a gateway only, or manage it");
+            })).WithSummary(mode == GatewayMode.Managed ? "Let MPSec change the gateway" : "Observe the gateway only");
+        }
+
         return app;
     }
 

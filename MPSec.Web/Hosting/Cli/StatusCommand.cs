@@ -79,10 +79,11 @@ public static class StatusCommand
         }
 
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Connections: {reading.Connections.Count(c => c.State == 1)} MPTCP with {reading.Subflows.Count(s => s.State == 1)} subflows, {reading.PlainTcpEstablished?.ToString(CultureInfo.InvariantCulture) ?? "–"} plain TCP");
+        var subflows = reading.Subflows.ToLookup(s => s.TokenLocal);
         foreach (var connection in reading.Connections.Where(c => c.State == 1))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"  {connection.Local} – {connection.Remote}{(connection.IsFallback ? ", fallback to TCP" : "")}");
-            foreach (var subflow in reading.Subflows.Where(s => s.TokenLocal == connection.Token))
+            foreach (var subflow in connection.Token is { } token ? subflows[token] : [])
             {
                 text.AppendLine(CultureInfo.InvariantCulture, $"    {subflow.Local} – {subflow.Remote} rtt {subflow.RttMicroseconds / 1000.0:0.###} ms{(subflow.IsBackup ? ", backup" : "")}");
             }
