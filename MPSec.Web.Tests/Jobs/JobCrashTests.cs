@@ -14,7 +14,7 @@ namespace MPSec.Tests.Jobs;
 public sealed class JobCrashTests : IDisposable
 {
     private const int Lines = 40;
-    private const int Runs = 9;
+    private const int Runs = 6;
     private const string StateVariable = "MPSEC_CRASH_TEST_STATE";
     private readonly TempState _state = new();
 
