@@ -157,7 +157,7 @@ public sealed class ShellTests(BrowserFixture fixture)
         Assert.True(await page.Page.IsVisibleAsync(".dialog .foot"));
         await page.Page.ClickAsync(".foot .danger");
         await page.Page.WaitForFunctionAsync("() => document.getElementById('answer').textContent === 'deleted'");
-        await page.Page.WaitForSelectorAsync(".mud-snackbar");
+        await page.Page.WaitForSelectorAsync(".toast");
         await page.ShotAsync("snackbar-light", fullPage: false);
     }
 

@@ -5,8 +5,8 @@ namespace MPSec.Hosting.Auth;
 
 /// <summary>
 /// Headers that narrow what a browser does with our pages. Scripts come from files of this program only; the one inline script, the import map
-/// that names fingerprinted modules, carries a nonce. Inline styles are allowed: MudBlazor positions elements by
-/// style attributes and brings the key frames of its messages in style elements, and ApexCharts makes style elements too.
+/// that names fingerprinted modules, carries a nonce. Style attributes are allowed, because MudBlazor and Blazor
+/// position elements with them; a style element needs the nonce too (ApexCharts makes one).
 /// </summary>
 public sealed class SecurityHeaders(RequestDelegate next)
 {
@@ -18,7 +18,7 @@ public sealed class SecurityHeaders(RequestDelegate next)
         context.Items["csp-nonce"] = nonce;
         var headers = context.Response.Headers;
         headers.ContentSecurityPolicy =
-            $"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+            $"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
             + "connect-src 'self'; media-src 'self' blob:; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
         headers.XContentTypeOptions = "nosniff";
         headers.XFrameOptions = "DENY";

@@ -47,7 +47,7 @@ class ApexView {
       ...own,
       chart: {
         height: this.height, background: "transparent", fontFamily: css.fontFamily, foreColor: look("var(--text-3)"),
-        animations: still, toolbar: { show: false }, zoom: still, ...own.chart,
+        animations: still, toolbar: { show: false }, zoom: still, nonce: document.querySelector("script[nonce]")?.nonce, ...own.chart,
       },
       grid: { borderColor: look("var(--grid)"), ...own.grid },
       theme: { mode: document.documentElement.dataset.theme, ...own.theme },
