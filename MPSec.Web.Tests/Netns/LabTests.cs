@@ -159,6 +159,30 @@ public sealed class LabTests
         await LabScope.UntilAsync(() => store.Current?.Reconnects == (path == 1 ? 1 : 0) && store.Current.Flows is [{ Subflows: 2, Multipath: true }], "two subflows again");
     }
 
+    [Theory]
+    [InlineData("reno")]
+    [InlineData(null)]
+    public async Task Transfer_Congestion_IsUsedByEverySubflow(string? wanted)
+    {
+        await using var lab = await LabScope.CreateAsync("20,30");
+        await lab.Get<LabTransferService>().StartAsync(lab.Name, new(LabDirection.Both, 1, wanted), LabScope.Admin, Token);
+        var store = lab.Get<LabTransferService>().Store(lab.Name);
+        await LabScope.UntilAsync(() => store.Current?.Flows is [{ Subflows: 2 }], "two subflows");
+
+        var expected = LabTransfer.ChooseCongestion(wanted);
+        Assert.All(lab.Read(lab.Spec.A).Subflows.Concat(lab.Read(lab.Spec.B).Subflows).Where(s => s.State == 1), s => Assert.Equal(expected ?? s.CongestionControl, s.CongestionControl));
+    }
+
+    [Fact]
+    public async Task Transfer_UnknownCongestion_IsRefused()
+    {
+        await using var lab = await LabScope.CreateAsync("20");
+
+        var e = await Assert.ThrowsAsync<ChangeException>(() => lab.Get<LabTransferService>().StartAsync(lab.Name, new(LabDirection.AToB, 1, "nosuch"), LabScope.Admin, Token));
+
+        Assert.Contains("does not have nosuch", e.Message);
+    }
+
     [Fact]
     public async Task Multipath_OffAndOn_NewConnectionsFollow()
     {

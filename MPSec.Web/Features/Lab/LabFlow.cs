@@ -60,8 +60,8 @@ internal sealed class LabFlow : IDisposable
 
     private static async Task<LabFlow> ConnectAsync(LabSpec spec, Socket listener, bool listenerMultipath, string? congestion, TimeProvider time, CancellationToken cancellationToken)
     {
-        SetCongestion(listener, congestion); // accepted sockets inherit it
         listener.Bind(new IPEndPoint(IPAddress.Any, 0));
+        SetCongestion(listener, congestion); // accepted sockets inherit it
         listener.Listen(1);
         listener.Blocking = false;
         var port = ((IPEndPoint)listener.LocalEndPoint!).Port;
@@ -70,8 +70,8 @@ internal sealed class LabFlow : IDisposable
             var client = OpenSocket(spec, onA: true, out var multipath);
             try
             {
-                SetCongestion(client, congestion);
                 client.Bind(new IPEndPoint(LabLayout.Address(i, onA: true), 0));
+                SetCongestion(client, congestion);
                 if (await ConnectAsync(client, listener, new(LabLayout.Address(i, onA: false), port), time, cancellationToken) is { } server)
                 {
                     return new(client, server, listener, multipath && listenerMultipath);
@@ -189,6 +189,7 @@ internal sealed class LabFlow : IDisposable
         }
     }
 
+    // After bind: before it an MPTCP socket has no subflow, and the kernel takes any name without looking at it.
     private static void SetCongestion(Socket socket, string? congestion)
     {
         if (congestion is not null)

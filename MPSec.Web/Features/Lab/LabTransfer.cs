@@ -84,18 +84,25 @@ public sealed class LabTransfer : IAsyncDisposable
     /// <summary>The congestion control to use: what was asked for, else cubic where the kernel has it; null leaves the gateway's default.</summary>
     public static string? ChooseCongestion(string? wanted)
     {
-        if (wanted is not null)
-        {
-            return wanted;
-        }
+        return wanted ?? (AvailableCongestion().Contains("cubic") ? "cubic" : null);
+    }
 
+    /// <summary>Why this kernel cannot use the congestion control that was asked for; null when it can.</summary>
+    public static string? CongestionFault(string? wanted)
+    {
+        var available = AvailableCongestion();
+        return wanted is null || available.Length == 0 || available.Contains(wanted) ? null : $"congestion: this kernel does not have {wanted}; it has {string.Join(", ", available)}";
+    }
+
+    private static string[] AvailableCongestion()
+    {
         try
         {
-            return File.ReadAllText("/proc/sys/net/ipv4/tcp_available_congestion_control").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Contains("cubic") ? "cubic" : null;
+            return File.ReadAllText("/proc/sys/net/ipv4/tcp_available_congestion_control").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         }
         catch (IOException)
         {
-            return null;
+            return [];
         }
     }
 

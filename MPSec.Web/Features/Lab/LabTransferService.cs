@@ -58,7 +58,7 @@ public sealed class LabTransferService(
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(actor);
         actor.Require(ChangeRole.Operator);
-        if (settings.Faults() is [var fault, ..])
+        if ((settings.Faults() is [var first, ..] ? first : LabTransfer.CongestionFault(settings.Congestion)) is { } fault)
         {
             throw new ChangeException(ChangeFault.Invalid, fault);
         }

@@ -96,6 +96,11 @@ public static class LabCommand
             throw new CliException(CliExitCode.Usage, string.Join(Environment.NewLine + "mpsec: ", faults));
         }
 
+        if (LabTransfer.CongestionFault(settings.Congestion) is { } missing)
+        {
+            throw new CliException(CliExitCode.NotAvailable, missing);
+        }
+
         RequireRoot();
         return WithServicesAsync(parse, async services =>
         {
