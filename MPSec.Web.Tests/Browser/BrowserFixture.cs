@@ -57,6 +57,7 @@ public sealed class BrowserFixture : IAsyncLifetime
         await _app.StartAsync();
         Url = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         SetupLink = (await File.ReadAllTextAsync(_app.Services.GetRequiredService<FirstAdministrator>().LinkFile)).Trim();
+        Assertions.SetDefaultExpectTimeout(60_000);
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new()
         {
@@ -93,7 +94,7 @@ public sealed class BrowserFixture : IAsyncLifetime
             HasTouch = look.Width < 600,
             StorageState = look.SignedIn ? _session : null,
         });
-        context.SetDefaultTimeout(30_000);
+        context.SetDefaultTimeout(90_000); // a loaded 2-core machine must not fail a test
         if (prepare is not null)
         {
             await prepare(context);

@@ -40,7 +40,7 @@ public sealed class JobsPageTests(BrowserFixture fixture) : IClassFixture<Browse
         await page.ShotAsync("jobs-" + name);
         await page.AssertAccessibleAsync();
         await page.Page.SelectOptionAsync("select >> nth=1", "Cancelled");
-        await page.Page.WaitForURLAsync("**state=Cancelled**");
+        await page.Page.WaitForFunctionAsync("() => location.search.includes('state=Cancelled')");
         await page.Page.WaitForSelectorAsync(".panel-state");
     }
 

@@ -132,7 +132,7 @@ public sealed class MultipathPageTests(BrowserFixture browser) : IAsyncLifetime
         foreach (var (name, address) in new[] { ("multipath", "/multipath"), ("overview", "/") })
         {
             await using var page = await browser.OpenAsync(new(width, 1300, theme, language), address + Query);
-            await page.Page.WaitForSelectorAsync("[data-rate], .thick");
+            await page.Page.WaitForSelectorAsync("[data-rate], .mini");
             await Task.Delay(2500, Token); // a chart with some points makes the better picture; nothing is asserted on it
             await page.ShotAsync($"{name}-{theme}-{language}-{width}");
             Assert.Equal(expected, (await page.Page.ContentAsync()).Contains(word, StringComparison.Ordinal));
