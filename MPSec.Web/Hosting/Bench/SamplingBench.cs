@@ -16,6 +16,9 @@ public sealed class SamplingBench(ICommandRunner runner, TimeProvider time)
     /// <summary>Share of one core that one reading per second may cost.</summary>
     public const double ShareBar = 0.015;
 
+    /// <summary>The parts of a reading that the five tools print too; the rest (addresses, routes, rules, shapers, limits, settings) comes on top.</summary>
+    public const ReadingScope ToolsFacts = ReadingScope.Links | ReadingScope.Endpoints | ReadingScope.Connections | ReadingScope.Subflows | ReadingScope.Counters;
+
     private const int ReadingsPerRound = 10;
     private const int ToolRunsPerRound = 2;
     private const int MostWarmUps = 30;
@@ -42,9 +45,10 @@ public sealed class SamplingBench(ICommandRunner runner, TimeProvider time)
         for (var round = 1; round <= rounds; round++)
         {
             var load = (await File.ReadAllTextAsync("/proc/loadavg", cancellationToken)).Split(' ')[0];
-            var own = MeasureOwn(reader);
+            var full = MeasureOwn(reader, ReadingScope.Usual);
+            var own = MeasureOwn(reader, ToolsFacts);
             var tools = await MeasureToolsAsync(world.Measured, cancellationToken);
-            list.Add(new(double.Parse(load, CultureInfo.InvariantCulture), own.Cpu, own.Wall, own.Allocated, tools.Cpu, tools.Wall));
+            list.Add(new(double.Parse(load, CultureInfo.InvariantCulture), own.Cpu, own.Wall, full.Cpu, full.Allocated, tools.Cpu, tools.Wall));
             progress(string.Create(CultureInfo.InvariantCulture,
                 $"round {round}: load {load}, ours {own.Cpu:0.00} ms CPU, tools {tools.Cpu:0.0} ms CPU, ratio {tools.Cpu / own.Cpu:0.0}"));
         }
@@ -63,6 +67,8 @@ public sealed class SamplingBench(ICommandRunner runner, TimeProvider time)
             Rounds = list,
             OwnCpuMs = Median(list.Select(r => r.OwnCpuMs)),
             OwnWallMs = Median(list.Select(r => r.OwnWallMs)),
+            FullCpuMs = Median(list.Select(r => r.FullCpuMs)),
+            FullCpuRatio = Median(list.Select(r => r.ToolsCpuMs / r.FullCpuMs)),
             ToolsCpuMs = Median(list.Select(r => r.ToolsCpuMs)),
             ToolsWallMs = Median(list.Select(r => r.ToolsWallMs)),
             CpuRatio = Median(list.Select(r => r.ToolsCpuMs / r.OwnCpuMs)),
@@ -78,7 +84,8 @@ public sealed class SamplingBench(ICommandRunner runner, TimeProvider time)
         for (var i = 0; i < MostWarmUps; i++)
         {
             var compiled = JitInfo.GetCompiledMethodCount();
-            MeasureOwn(reader);
+            MeasureOwn(reader, ReadingScope.Usual);
+            MeasureOwn(reader, ToolsFacts);
             await MeasureToolsAsync(measured, cancellationToken);
             await Task.Delay(TimeSpan.FromMilliseconds(250), time, cancellationToken); // the compiler begins 100 ms after the last new method
             if (JitInfo.GetCompiledMethodCount() == compiled)
@@ -88,7 +95,7 @@ public sealed class SamplingBench(ICommandRunner runner, TimeProvider time)
         }
     }
 
-    private static (double Cpu, double Wall, long Allocated) MeasureOwn(GatewayReader reader)
+    private static (double Cpu, double Wall, long Allocated) MeasureOwn(GatewayReader reader, ReadingScope scope)
     {
         GC.Collect(); // what the tools printed before is not on our account; the garbage of our own readings is
         var allocated = GC.GetAllocatedBytesForCurrentThread();
@@ -96,7 +103,7 @@ public sealed class SamplingBench(ICommandRunner runner, TimeProvider time)
         var started = Stopwatch.GetTimestamp();
         for (var i = 0; i < ReadingsPerRound; i++)
         {
-            if (reader.Read().Faults is { Length: > 0 } faults)
+            if (reader.Read(scope).Faults is { Length: > 0 } faults)
             {
                 throw new IOException($"the reading is not complete: {faults[0].Part}: {faults[0].Reason}");
             }
@@ -175,16 +182,17 @@ public sealed class SamplingBench(ICommandRunner runner, TimeProvider time)
     }
 }
 
-/// <summary>One alternating round; times are per full reading, in milliseconds.</summary>
+/// <summary>One alternating round; times are per reading, in milliseconds.</summary>
 /// <param name="Load">Load average over one minute before the round.</param>
-/// <param name="OwnCpuMs">Processor time of this process, all threads.</param>
-/// <param name="OwnWallMs">Time on the clock.</param>
-/// <param name="AllocatedBytes">Managed memory taken.</param>
+/// <param name="OwnCpuMs">Processor time of this process, all threads, for what the tools tell too.</param>
+/// <param name="OwnWallMs">Time on the clock for the same.</param>
+/// <param name="FullCpuMs">Processor time of this process for a whole reading.</param>
+/// <param name="AllocatedBytes">Managed memory taken by a whole reading.</param>
 /// <param name="ToolsCpuMs">Processor time of the tools.</param>
 /// <param name="ToolsWallMs">Time on the clock.</param>
-public sealed record SamplingRound(double Load, double OwnCpuMs, double OwnWallMs, long AllocatedBytes, double ToolsCpuMs, double ToolsWallMs);
+public sealed record SamplingRound(double Load, double OwnCpuMs, double OwnWallMs, double FullCpuMs, long AllocatedBytes, double ToolsCpuMs, double ToolsWallMs);
 
-/// <summary>Result of the sampling bench; times are medians per full reading, in milliseconds.</summary>
+/// <summary>Result of the sampling bench; times are medians per reading, in milliseconds.</summary>
 public sealed record SamplingReport
 {
     /// <summary>Interfaces read.</summary>
@@ -208,8 +216,14 @@ public sealed record SamplingReport
     /// <summary>Each round.</summary>
     public required IReadOnlyList<SamplingRound> Rounds { get; init; }
 
-    /// <summary>Our processor time.</summary>
+    /// <summary>Our processor time for what the tools tell too.</summary>
     public required double OwnCpuMs { get; init; }
+
+    /// <summary>Our processor time for a whole reading: addresses, routes, rules, shapers, limits and settings on top.</summary>
+    public required double FullCpuMs { get; init; }
+
+    /// <summary>Tools' processor time divided by that of our whole reading; median of the rounds' ratios.</summary>
+    public required double FullCpuRatio { get; init; }
 
     /// <summary>Our time on the clock.</summary>
     public required double OwnWallMs { get; init; }

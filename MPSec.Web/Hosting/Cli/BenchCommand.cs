@@ -59,11 +59,12 @@ public static class BenchCommand
     internal static string Text(SamplingReport report)
     {
         var text = new StringBuilder();
-        Line($"One full reading: {report.Interfaces} interfaces, {report.Connections} MPTCP connections, {report.Subflows} subflows, {report.Counters} counters");
+        Line($"One reading: {report.Interfaces} interfaces, {report.Connections} MPTCP connections, {report.Subflows} subflows, {report.Counters} counters");
         Line($"");
         Line($"                  MPSec      tools");
         Line($"  CPU time  {report.OwnCpuMs,8:0.00} ms {report.ToolsCpuMs,7:0.00} ms   ratio {report.CpuRatio:0.0}");
         Line($"  wall time {report.OwnWallMs,8:0.00} ms {report.ToolsWallMs,7:0.00} ms   ratio {report.WallRatio:0.0}");
+        Line($"  with addresses, routes, rules, shapers, limits and settings, which the tools do not print: {report.FullCpuMs:0.00} ms, ratio {report.FullCpuRatio:0.0}");
         Line($"  memory taken per reading {report.AllocatedBytesPerReading / 1024.0:0} KiB");
         Line($"  load average {report.Rounds.Min(r => r.Load):0.00} to {report.Rounds.Max(r => r.Load):0.00}, {report.Rounds.Count} rounds, medians");
         Line($"");
