@@ -259,12 +259,20 @@ public sealed class LabService(IDbContextFactory<MPSecDbContext> contexts, Chang
         return null;
     }
 
+    // The kernel renews the operational state up to a second late; the flags tell the truth at once.
+    private static string State(LinkReading link) => link switch
+    {
+        { IsUp: false } => "down",
+        { HasCarrier: false } => "lowerlayerdown",
+        _ => "up",
+    };
+
     private static Dictionary<string, string> States(GatewayName gateway)
     {
         try
         {
             using var reader = GatewayReader.Open(gateway);
-            return reader.Read(ReadingScope.Links).Links.GroupBy(l => l.Name).ToDictionary(g => g.Key, g => g.First().OperationalState, StringComparer.Ordinal);
+            return reader.Read(ReadingScope.Links).Links.GroupBy(l => l.Name).ToDictionary(g => g.Key, g => State(g.First()), StringComparer.Ordinal);
         }
         catch (IOException)
         {
