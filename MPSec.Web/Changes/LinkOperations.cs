@@ -89,6 +89,9 @@ public sealed record RouteSpec
     /// <summary>RT_SCOPE_* as it goes to the kernel: an IPv4 route without next hop has scope link.</summary>
     public byte EffectiveScope => Scope ?? (!IsIPv6 && Kind == RouteKind.Unicast && NextHop is null ? (byte)253 : (byte)0);
 
+    // Without it "default" means the IPv4 one.
+    internal string[] FamilyWords => IsIPv6 ? ["-6"] : [];
+
     internal IReadOnlyList<string> Words
     {
         get
@@ -139,7 +142,7 @@ public sealed record RouteSpec
 public sealed record ReplaceRoute(GatewayName Gateway, RouteSpec Route) : HostOperation(Gateway)
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Command => Tool("ip", ["route", "replace", .. Route.Words]);
+    public override IReadOnlyList<string> Command => Tool("ip", [.. Route.FamilyWords, "route", "replace", .. Route.Words]);
 
     /// <inheritdoc/>
     public override void Validate() => Require(Route.Fault() is null, Route.Fault() ?? "");
@@ -151,7 +154,7 @@ public sealed record ReplaceRoute(GatewayName Gateway, RouteSpec Route) : HostOp
 public sealed record RemoveRoute(GatewayName Gateway, RouteSpec Route) : HostOperation(Gateway)
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Command => Tool("ip", ["route", "del", .. Route.Words]);
+    public override IReadOnlyList<string> Command => Tool("ip", [.. Route.FamilyWords, "route", "del", .. Route.Words]);
 
     /// <inheritdoc/>
     public override void Validate() => Require(Route.Fault() is null, Route.Fault() ?? "");
@@ -177,7 +180,7 @@ public sealed record AddRule(GatewayName Gateway, uint Priority, IpPrefix Source
     }
 
     internal static string[] RuleWords(string verb, uint priority, IpPrefix source, uint table) =>
-        ["rule", verb, "pref", $"{priority}", "from", source.Length == (source.Address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128) ? $"{source.Address}" : $"{source}", "table", $"{table}"];
+        [.. source.Address.AddressFamily == AddressFamily.InterNetworkV6 ? (string[])["-6"] : [], "rule", verb, "pref", $"{priority}", "from", source.Length == (source.Address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128) ? $"{source.Address}" : $"{source}", "table", $"{table}"];
 }
 
 /// <summary>Removes a policy rule.</summary>

@@ -39,6 +39,7 @@ public static class MPSecApp
         builder.AddShell();
         builder.Services.AddJobs();
         builder.Services.AddGateways(options);
+        builder.Services.AddNetwork();
         configure?.Invoke(builder);
 
         var app = builder.Build();

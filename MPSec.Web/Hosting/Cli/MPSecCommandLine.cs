@@ -43,6 +43,7 @@ public static class MPSecCommandLine
         root.Options.Add(State);
         root.Subcommands.Add(ServeCommand.Create());
         root.Subcommands.Add(StatusCommand.Create());
+        root.Subcommands.Add(NetworkCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(UserCommand.Create());
         root.Subcommands.Add(BenchCommand.Create());

@@ -98,5 +98,5 @@ public static class StatusCommand
     }
 
     // A name may hold control characters; a terminal must not see them.
-    private static string Printable(string name) => string.Concat(name.Select(c => char.IsControl(c) ? '?' : c));
+    internal static string Printable(string name) => string.Concat(name.Select(c => char.IsControl(c) ? '?' : c));
 }

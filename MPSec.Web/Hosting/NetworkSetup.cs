@@ -1,0 +1,16 @@
+using MPSec.Components.Layout;
+using MPSec.Features.Network;
+using MPSec.Linux.Procfs;
+
+namespace MPSec.Hosting;
+
+/// <summary>Puts the Network page together.</summary>
+public static class NetworkSetup
+{
+    /// <summary>Registers it; needs the gateways and Changes.</summary>
+    public static IServiceCollection AddNetwork(this IServiceCollection services) => services
+        .AddSingleton(new InterfaceOwnerReader())
+        .AddSingleton<IPathNumbering, PathNumbering>()
+        .AddSingleton<NetworkService>()
+        .AddSingleton(new MenuEntry(MenuOrder.Network, "network", "network", typeof(NetworkTexts), "Menu"));
+}
