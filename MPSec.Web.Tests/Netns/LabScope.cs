@@ -50,7 +50,7 @@ internal sealed class LabScope : IAsyncDisposable
         }
     }
 
-    public static async Task UntilAsync(Func<bool> condition, string what, int seconds = 15)
+    public static async Task UntilAsync(Func<bool> condition, string what, int seconds = 60)
     {
         for (var i = 0; i < seconds * 10; i++)
         {
