@@ -117,6 +117,25 @@ public sealed class RoutingRepairTests : IAsyncDisposable
         Assert.True((await ReadAsync()).IsProved);
     }
 
+    [Fact]
+    public async Task NetworkShow_WithAFault_PrintsPathsMatrixAndFindingsAndExitsWithZero()
+    {
+        await PrepareAsync();
+        NamespaceScope.Ip(_a, "rule", "del", "pref", "1003");
+
+        var json = NamespaceScope.Parse(NamespaceScope.Run("dotnet", Path.Combine(AppContext.BaseDirectory, "mpsec.dll"), "network", "show", "--gateway", _a.Value, "--peers", "192.0.2.9", "--json"));
+        var text = NamespaceScope.Run("dotnet", Path.Combine(AppContext.BaseDirectory, "mpsec.dll"), "network", "show", "--gateway", _a.Value);
+
+        Assert.Equal(["p1", "p2", "p3"], json.GetProperty("paths").EnumerateArray().Select(p => p.GetProperty("name").GetString()));
+        Assert.Equal("10.99.2.2", json.GetProperty("paths")[1].GetProperty("v4").GetProperty("nextHop").GetString());
+        Assert.Contains(json.GetProperty("cells").EnumerateArray(), c => c.GetProperty("peer").GetString() == "192.0.2.9" && c.GetProperty("verdict").GetString() == "otherDevice");
+        var finding = Assert.Single(json.GetProperty("findings").EnumerateArray());
+        Assert.Equal(("missingRule", "p3"), (finding.GetProperty("fault").GetString(), finding.GetProperty("path").GetString()));
+        Assert.Contains($"ip -n {_a} rule add pref 1003 from 10.99.3.1 table 103", finding.GetProperty("commands").EnumerateArray().Select(c => c.GetString()));
+        Assert.Contains("No rule for this source (wrong now)", text, StringComparison.Ordinal);
+        Assert.Contains("WRONG p3", text, StringComparison.Ordinal);
+    }
+
     private async Task<ChangeService> PrepareAsync(bool bare = false)
     {
         _a = _scope.Add("a");

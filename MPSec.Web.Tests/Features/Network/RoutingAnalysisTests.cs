@@ -89,6 +89,20 @@ public sealed class RoutingAnalysisTests
     }
 
     [Fact]
+    public void Repairs_PointToPointLink_GetsADefaultWithoutNextHop()
+    {
+        var reading = Reading() with
+        {
+            Rules = [Rule(1)],
+            Routes = [Default("p1", 254), Default("p1", 101), Closed(101), new(IpPrefix.Parse("0.0.0.0/0"), 254, "unicast", null, 2, null, 50, 3, 253)],
+        };
+
+        var repairs = Judge(reading).Repairs;
+
+        Assert.Contains(repairs.OfType<ReplaceRoute>(), r => r.Route is { Kind: RouteKind.Unicast, Destination.Length: 0, NextHop: null, Interface.Value: "p2", Table: 102 });
+    }
+
+    [Fact]
     public void Discover_LocalNetworkBesideAPath_IsOff()
     {
         var reading = Reading() with { Rules = [], Routes = [Default("p1", 254)] };
@@ -132,7 +146,7 @@ public sealed class RoutingAnalysisTests
     }
 
     private static ImmutableArray<NetworkPath> Paths(GatewayReading reading, Dictionary<string, int>? filters = null) =>
-        PathDiscovery.Discover(reading, new(new Dictionary<string, int>(), new Dictionary<string, InterfaceOwner>(), filters ?? [], new Dictionary<(string, bool), IPAddress>()));
+        PathDiscovery.Discover(reading, new(new Dictionary<string, int>(), new Dictionary<string, InterfaceOwner>(), filters ?? [], new Dictionary<(string, bool), IPAddress?>()));
 
     // First rule that has an answer; longest prefix, then metric.
     private static KernelRouteAnswer Lookup(GatewayReading reading, IPAddress source, IPAddress peer)

@@ -26,9 +26,10 @@ public enum NetworkPathRole
 /// <summary>One family of a path: its own addresses, where it goes out, and what routes it.</summary>
 /// <param name="IsIPv6">Family.</param>
 /// <param name="Addresses">Own global addresses with their prefixes.</param>
-/// <param name="NextHop">Gateway of the path; null when only its own network is known to be reachable.</param>
+/// <param name="NextHop">Gateway of the path; null when it needs none or none is known.</param>
+/// <param name="LeadsOut">More than its own network can be reached: by the next hop, or without one on a point-to-point link.</param>
 /// <param name="Table">Table that the rules of its addresses name; null without such a rule.</param>
-public sealed record NetworkPathFamily(bool IsIPv6, ImmutableArray<IpPrefix> Addresses, IPAddress? NextHop, uint? Table);
+public sealed record NetworkPathFamily(bool IsIPv6, ImmutableArray<IpPrefix> Addresses, IPAddress? NextHop, bool LeadsOut, uint? Table);
 
 /// <summary>A profile proposed for one interface, from what the kernel and the host's files say.</summary>
 public sealed record NetworkPath

@@ -19,7 +19,7 @@ public sealed class NetworkService(IPathNumbering numbers, InterfaceOwnerReader 
     public const int MostPeers = 16;
 
     // The kernel forgets the routes of a link that goes down; what they were is needed to bring them back.
-    private readonly ConcurrentDictionary<(GatewayName Gateway, string Name, bool IsIPv6), IPAddress> _hops = new();
+    private readonly ConcurrentDictionary<(GatewayName Gateway, string Name, bool IsIPv6), IPAddress?> _hops = new();
 
     /// <summary>Paths, matrix and findings for a reading that was just taken.</summary>
     /// <param name="reading">Links, addresses, routes, rules and endpoints of the gateway.</param>
@@ -73,9 +73,9 @@ public sealed class NetworkService(IPathNumbering numbers, InterfaceOwnerReader 
         var paths = PathDiscovery.Discover(reading, evidence);
         foreach (var (path, family) in paths.SelectMany(p => p.Families.Select(f => (p, f))))
         {
-            if (family.NextHop is { } hop)
+            if (family.LeadsOut)
             {
-                _hops[(reading.Gateway, path.Name, family.IsIPv6)] = hop;
+                _hops[(reading.Gateway, path.Name, family.IsIPv6)] = family.NextHop;
             }
         }
 

@@ -10,12 +10,12 @@ namespace MPSec.Features.Network;
 /// <param name="Numbers">Known path numbers by interface name.</param>
 /// <param name="Owners">Owners by interface name.</param>
 /// <param name="ReversePathFilters">Effective rp_filter by interface name.</param>
-/// <param name="Remembered">Next hops seen earlier by interface name and family (true for IPv6): a link that went down has lost its routes.</param>
+/// <param name="Remembered">Next hops seen earlier by interface name and family (true for IPv6), null for a point-to-point link: a link that went down has lost its routes.</param>
 public sealed record PathEvidence(
     IReadOnlyDictionary<string, int> Numbers,
     IReadOnlyDictionary<string, InterfaceOwner> Owners,
     IReadOnlyDictionary<string, int> ReversePathFilters,
-    IReadOnlyDictionary<(string Name, bool IsIPv6), IPAddress> Remembered);
+    IReadOnlyDictionary<(string Name, bool IsIPv6), IPAddress?> Remembered);
 
 /// <summary>Proposes one path profile per interface that has a global address. Pure.</summary>
 public static class PathDiscovery
@@ -76,7 +76,7 @@ public static class PathDiscovery
     private static IEnumerable<NetworkPath> WithRoles(GatewayReading reading, List<NetworkPath> paths, PathEvidence evidence)
     {
         bool Leads(NetworkPath p) => evidence.Numbers.ContainsKey(p.Name) || p.Families.Any(f =>
-            f.NextHop is not null || f.Table is not null || f.Addresses.Any(a => reading.Endpoints.Any(e => e.Address.Equals(a.Address))));
+            f.LeadsOut || f.Table is not null || f.Addresses.Any(a => reading.Endpoints.Any(e => e.Address.Equals(a.Address))));
         var active = paths.Where(Leads).ToList();
         if (active.Count == 0)
         {
@@ -107,20 +107,12 @@ public static class PathDiscovery
         }
 
         var table = reading.Rules.FirstOrDefault(r => r.IsIPv6 == isIPv6 && IsBySource(r) && r.Source!.Contains(addresses[0].Address))?.Table;
-        return new(isIPv6, addresses, NextHop(reading, link, isIPv6, table, addresses, evidence), table);
-    }
-
-    // The path's own table first, then main, then any other, then what was seen before.
-    private static IPAddress? NextHop(GatewayReading reading, LinkReading link, bool isIPv6, uint? table, ImmutableArray<IpPrefix> addresses, PathEvidence evidence)
-    {
-        var hops = reading.Routes
-            .Where(r => r.InterfaceIndex == link.Index && r.Kind == "unicast" && r.Gateway is { } g && g.IsIPv6() == isIPv6 && r.Destination.Address.IsIPv6() == isIPv6)
-            .OrderByDescending(r => r.Destination.Length == 0).ThenByDescending(r => r.Table == table).ThenByDescending(r => r.Table == Main).ThenBy(r => r.Metric);
-        if (hops.FirstOrDefault() is { } route)
-        {
-            return route.Gateway;
-        }
-
-        return evidence.Remembered.GetValueOrDefault((link.Name, isIPv6));
+        // The path's own table first, then main, then any other, then what was seen before. A default route counts more than one to some network.
+        var wayOut = reading.Routes
+            .Where(r => r.InterfaceIndex == link.Index && r.Kind == "unicast" && r.Destination.Address.IsIPv6() == isIPv6 && (r.Destination.Length == 0 || r.Gateway is not null))
+            .OrderByDescending(r => r.Destination.Length == 0).ThenByDescending(r => r.Table == table).ThenByDescending(r => r.Table == Main).ThenBy(r => r.Metric).FirstOrDefault();
+        return wayOut is not null
+            ? new(isIPv6, addresses, wayOut.Gateway, true, table)
+            : new(isIPv6, addresses, evidence.Remembered.GetValueOrDefault((link.Name, isIPv6)), evidence.Remembered.ContainsKey((link.Name, isIPv6)), table);
     }
 }

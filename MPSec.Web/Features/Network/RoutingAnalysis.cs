@@ -33,7 +33,7 @@ public static class RoutingAnalysis
         var own = reading.Addresses.Select(a => a.Prefix.Address).ToHashSet();
         return [.. given
             .Concat(paths.Where(p => p.IsActive).SelectMany(p => p.Families).Select(f => f.NextHop).OfType<IPAddress>())
-            .Concat(reading.Connections.Where(c => c.State == 1).Select(c => c.Remote.Address.Plain()).Concat(reading.Subflows.Select(s => s.Remote.Address.Plain())).OrderBy(a => a.ToString(), StringComparer.Ordinal))
+            .Concat(reading.Connections.Where(c => c.State == 1).Select(c => c.Remote.Address.Plain()).Concat(reading.Subflows.Select(s => s.Remote.Address.Plain())).Distinct().OrderBy(a => a.ToString(), StringComparer.Ordinal))
             .Where(a => !IPAddress.IsLoopback(a) && !a.IsIPv6LinkLocal && !own.Contains(a) && !a.Equals(IPAddress.Any) && !a.Equals(IPAddress.IPv6Any))
             .Distinct().Take(most)];
     }
@@ -73,7 +73,7 @@ public static class RoutingAnalysis
             && a.Addresses.SequenceEqual(b.Addresses)
             && a.Endpoints.SequenceEqual(b.Endpoints)
             && a.Links.Select(l => (l.Index, l.Name, l.Flags, l.Mtu)).SequenceEqual(b.Links.Select(l => (l.Index, l.Name, l.Flags, l.Mtu)))
-            && Peers(a, [], [], int.MaxValue).SequenceEqual(Peers(b, [], [], int.MaxValue)));
+            && Peers(a, [], [], NetworkService.MostPeers).SequenceEqual(Peers(b, [], [], NetworkService.MostPeers)));
     }
 
     private static RoutingVerdict Verdict(NetworkPath path, IPAddress peer, KernelRouteAnswer answer)
@@ -84,7 +84,7 @@ public static class RoutingAnalysis
         }
 
         var family = peer.IsIPv6() ? path.V6 : path.V4;
-        return path.IsReady && (family?.NextHop is not null || family?.Addresses.Any(a => a.Contains(peer)) == true) ? RoutingVerdict.NoRoute : RoutingVerdict.Silent;
+        return path.IsReady && (family?.LeadsOut == true || family?.Addresses.Any(a => a.Contains(peer)) == true) ? RoutingVerdict.NoRoute : RoutingVerdict.Silent;
     }
 
     private static IEnumerable<RoutingFinding> Findings(GatewayReading reading, List<NetworkPath> paths, ImmutableArray<RoutingCell> cells)
@@ -176,7 +176,7 @@ public static class RoutingAnalysis
             yield return Finding(RoutingFault.WrongDevice, [repair.Words(best)], repair.Routes(path, family));
             found = true;
         }
-        else if (best is null && path.IsReady && (family.NextHop is not null || wrong || !routes.Exists(r => r.Kind == "unicast")))
+        else if (best is null && path.IsReady && (family.LeadsOut || wrong || !routes.Exists(r => r.Kind == "unicast")))
         {
             yield return Finding(RoutingFault.MissingDefault, Contents(), repair.Routes(path, family));
             found = true;

@@ -96,7 +96,7 @@ internal sealed class RoutingRepair(GatewayReading reading, GatewayName gateway,
             }
         }
 
-        if (family.NextHop is not { } hop)
+        if (!family.LeadsOut)
         {
             yield break;
         }
@@ -107,7 +107,7 @@ internal sealed class RoutingRepair(GatewayReading reading, GatewayName gateway,
         {
             // In place of the wrong one: with another metric that one would stay behind it and take over when the link goes down.
             var metric = defaults.Count > 0 ? defaults[0].Metric : 0;
-            yield return Set(new() { Destination = NetworkAddresses.Everything(family.IsIPv6), Interface = device, NextHop = hop, Table = table, Metric = metric });
+            yield return Set(new() { Destination = NetworkAddresses.Everything(family.IsIPv6), Interface = device, NextHop = family.NextHop, Table = table, Metric = metric });
         }
 
         foreach (var stray in defaults.Skip(1).Where(r => r.InterfaceIndex != path.Index && r.InterfaceIndex is not null))
