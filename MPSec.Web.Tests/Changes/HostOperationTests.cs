@@ -32,6 +32,7 @@ public sealed class HostOperationTests
         { "ip -n lab-b mptcp endpoint add 10.99.2.2 dev path2 id 2 signal", Json(new AddEndpoint(B, 2, IPAddress.Parse("10.99.2.2"), MptcpEndpointFlags.Signal, Path2)) },
         { "ip -n lab-b mptcp endpoint add 10.99.2.2 id 2 port 7000 signal backup", Json(new AddEndpoint(B, 2, IPAddress.Parse("10.99.2.2"), MptcpEndpointFlags.Signal | MptcpEndpointFlags.Backup, null, 7000)) },
         { "ip -n lab-b mptcp endpoint delete id 2", Json(new RemoveEndpoint(B, 2, IPAddress.Parse("10.99.2.2"))) },
+        { "ip -n lab-b mptcp endpoint change id 2 backup nofullmesh", Json(new SetEndpointFlags(B, 2, IPAddress.Parse("10.99.2.2"), true, false)) },
         { "ip -n lab-a mptcp limits set subflows 8 add_addr_accepted 7", Json(new SetMptcpLimits(A, 8, 7)) },
         { "ip netns exec lab-a sysctl -w net.mptcp.enabled=0", Json(new WriteSysctl(A, SysctlKey.Parse("net.mptcp.enabled"), "0")) },
         { "sysctl -w 'net.ipv4.tcp_rmem=4096 131072 6291456'", Json(new WriteSysctl(GatewayName.Host, SysctlKey.Parse("net.ipv4.tcp_rmem"), "4096 131072 6291456")) },
@@ -52,6 +53,7 @@ public sealed class HostOperationTests
         { "endpoint id", Json(new AddEndpoint(A, 0, IPAddress.Loopback, MptcpEndpointFlags.Signal)) },
         { "exclude", Json(new AddEndpoint(A, 1, IPAddress.Loopback, MptcpEndpointFlags.Signal | MptcpEndpointFlags.Fullmesh)) },
         { "port", Json(new AddEndpoint(A, 1, IPAddress.Loopback, MptcpEndpointFlags.Subflow, null, 80)) },
+        { "endpoint id", Json(new SetEndpointFlags(A, 0, IPAddress.Loopback, true, false)) },
         { "0 to 8", Json(new SetMptcpLimits(A, 9, 0)) },
         { "one line", Json(new WriteSysctl(A, SysctlKey.Parse("net.mptcp.enabled"), "1\n2")) },
     };

@@ -16,7 +16,7 @@ public sealed partial class HostKernelTests
     public static TheoryData<string> Operations =>
     [
         "down", "address", "address6", "remove address", "route", "route replaced", "route removed", "unreachable", "rule", "rule removed", "shaper", "shaper changed", "shaper removed",
-        "endpoint", "endpoint replaced", "endpoint removed", "limits", "setting", "veth", "veth deleted",
+        "endpoint", "endpoint replaced", "endpoint removed", "endpoint flags", "limits", "setting", "veth", "veth deleted",
     ];
 
     [Theory]
@@ -184,6 +184,7 @@ public sealed partial class HostKernelTests
             "endpoint" => new AddEndpoint(a, 5, IPAddress.Parse("10.9.1.1"), MptcpEndpointFlags.Subflow | MptcpEndpointFlags.Backup, P1),
             "endpoint replaced" => new AddEndpoint(b, 4, IPAddress.Parse("10.9.1.2"), MptcpEndpointFlags.Signal, null, 10100),
             "endpoint removed" => new RemoveEndpoint(b, 3, IPAddress.Parse("10.9.1.2")),
+            "endpoint flags" => new SetEndpointFlags(b, 3, IPAddress.Parse("10.9.1.2"), true, false),
             "limits" => new SetMptcpLimits(a, 8, 7),
             "setting" => new WriteSysctl(a, SysctlKey.Parse("net.mptcp.enabled"), "0"),
             "veth" => new AddVethPair(a, InterfaceName.Parse("q1"), b, InterfaceName.Parse("q2")),

@@ -24,6 +24,7 @@ namespace MPSec.Changes;
 [JsonDerivedType(typeof(RemoveShaper), "removeShaper")]
 [JsonDerivedType(typeof(AddEndpoint), "addEndpoint")]
 [JsonDerivedType(typeof(RemoveEndpoint), "removeEndpoint")]
+[JsonDerivedType(typeof(SetEndpointFlags), "setEndpointFlags")]
 [JsonDerivedType(typeof(SetMptcpLimits), "setMptcpLimits")]
 [JsonDerivedType(typeof(WriteSysctl), "writeSysctl")]
 public abstract record HostOperation(GatewayName Gateway)

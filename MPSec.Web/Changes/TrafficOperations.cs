@@ -94,6 +94,21 @@ public sealed record RemoveEndpoint(GatewayName Gateway, byte Id, IPAddress Addr
     public override IReadOnlyList<string> Command => Tool("ip", "mptcp", "endpoint", "delete", "id", $"{Id}");
 }
 
+/// <summary>Changes what may be changed of an MPTCP endpoint while connections use it.</summary>
+/// <param name="Gateway">The gateway.</param>
+/// <param name="Id">Its id.</param>
+/// <param name="Address">Its address: nothing is changed when the id belongs to another one by now.</param>
+/// <param name="Backup">Subflows of it carry only when no other does.</param>
+/// <param name="Fullmesh">Subflows from it to every address of the peer; never together with signal.</param>
+public sealed record SetEndpointFlags(GatewayName Gateway, byte Id, IPAddress Address, bool Backup, bool Fullmesh) : HostOperation(Gateway)
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Command => Tool("ip", "mptcp", "endpoint", "change", "id", $"{Id}", Backup ? "backup" : "nobackup", Fullmesh ? "fullmesh" : "nofullmesh");
+
+    /// <inheritdoc/>
+    public override void Validate() => Require(Id > 0, "endpoint id: must be 1 to 255");
+}
+
 /// <summary>Sets the limits of the in-kernel path manager.</summary>
 /// <param name="Gateway">The gateway.</param>
 /// <param name="Subflows">Additional subflows per connection, 0 to 8.</param>

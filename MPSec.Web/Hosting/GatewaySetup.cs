@@ -1,6 +1,7 @@
 using MPSec.Components.Layout;
 using MPSec.Features.Lab;
 using MPSec.Features.Multipath;
+using MPSec.Features.Network;
 using MPSec.Features.Overview;
 using MPSec.Linux.Gateways;
 using MPSec.Live;
@@ -20,6 +21,8 @@ public static class GatewaySetup
         .AddSingleton<PathNumbers>()
         .AddSingleton<MultipathService>()
         .AddSingleton<PathControl>()
+        .AddSingleton<IMptcpSettingsSource, KernelMptcpSettings>()
+        .AddSingleton<MptcpSettingsService>()
         .AddSingleton(new PageSlotEntry(MultipathSlots.BelowPaths, 10, typeof(LabTransferPanel)))
         .AddSingleton(new MenuEntry(MenuOrder.Overview, "", "overview", typeof(OverviewTexts), "Menu"))
         .AddSingleton(new MenuEntry(MenuOrder.Multipath, "multipath", "multipath", typeof(MultipathTexts), "Menu"))

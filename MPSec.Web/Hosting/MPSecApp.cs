@@ -60,6 +60,7 @@ public static class MPSecApp
         app.MapJobsApi();
         app.MapLabsApi();
         app.MapGatewaysApi();
+        app.MapMptcpApi();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/healthz/ready").AllowAnonymous();
         return app;

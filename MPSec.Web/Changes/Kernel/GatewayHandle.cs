@@ -86,7 +86,7 @@ internal sealed class GatewayHandle(GatewayName gateway) : IDisposable
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new ChangeException(ChangeFault.Refused, $"gateway {gateway}: the kernel refuses {key}={value} (error {e.HResult & 0xffff})", e);
+                throw new ChangeException(ChangeFault.Refused, $"gateway {gateway}: the kernel refuses {key}={value}, {Reason(e)}", e);
             }
         }
     });
@@ -96,6 +96,15 @@ internal sealed class GatewayHandle(GatewayName gateway) : IDisposable
         _route?.Dispose();
         _generic?.Dispose();
     }
+
+    private static string Reason(Exception refusal) => ((refusal.InnerException?.HResult ?? refusal.HResult) & 0xffff) switch
+    {
+        1 => "this namespace may not choose it (EPERM)",
+        2 => "it knows nothing of this name (ENOENT)",
+        16 => "it is in use (EBUSY)",
+        22 => "the value is out of its range (EINVAL)",
+        var other => $"{refusal.Message} (error {other})",
+    };
 
     private static string SysctlFile(SysctlKey key) => Path.Combine("/proc/sys", key.RelativePath);
 }

@@ -70,6 +70,10 @@ internal static class KernelInverse
                 return InverseOfEndpoint(o, gateway);
             case RemoveEndpoint o:
                 return gateway.Endpoints.FirstOrDefault(e => e.Id == o.Id && e.Address.Equals(o.Address)) is { } endpoint ? [Describe(endpoint, gateway)] : [];
+            case SetEndpointFlags o:
+                var flags = FindEndpoint(o, gateway).Flags;
+                var flagged = o with { Backup = flags.HasFlag(MptcpEndpointFlags.Backup), Fullmesh = flags.HasFlag(MptcpEndpointFlags.Fullmesh) };
+                return flagged == o ? [] : [flagged];
             case SetMptcpLimits o:
                 var limits = gateway.Limits;
                 return limits is null || (limits.Subflows == o.Subflows && limits.AddAddrAccepted == o.AddAddrAccepted)
@@ -96,6 +100,11 @@ internal static class KernelInverse
 
     public static bool IsSame(MptcpEndpoint endpoint, AddEndpoint wanted, int? interfaceIndex) =>
         endpoint.Id == wanted.Id && endpoint.Address.Equals(wanted.Address) && endpoint.Flags == wanted.Flags && endpoint.Port == wanted.Port && endpoint.InterfaceIndex == interfaceIndex;
+
+    /// <exception cref="ChangeException">The id belongs to no endpoint, or to another address by now.</exception>
+    public static MptcpEndpoint FindEndpoint(SetEndpointFlags wanted, GatewayHandle gateway) =>
+        gateway.Endpoints.FirstOrDefault(e => e.Id == wanted.Id && e.Address.Equals(wanted.Address))
+            ?? throw new ChangeException(ChangeFault.NotFound, $"gateway {wanted.Gateway}: there is no MPTCP endpoint {wanted.Id} with the address {wanted.Address}");
 
     /// <summary>What the kernel forgets when the interface goes down: global IPv6 addresses (unless keep_addr_on_down) and routes by it that it did not make itself.</summary>
     private static IEnumerable<HostOperation> Lost(GatewayHandle gateway, LinkReading link, InterfaceName name) =>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using MPSec.Linux;
+using MPSec.Linux.Gateways;
 using MPSec.Linux.Namespaces;
 using MPSec.Linux.Netlink;
 using MPSec.Linux.Values;
@@ -122,6 +123,11 @@ public sealed class NetlinkHostKernel : IHostKernel
                     PathManager(gateway, w => EndpointMessages.Remove(w, o.Id, o.Address), $"MPTCP endpoint {o.Id} cannot be removed", Einval);
                 }
 
+                break;
+            case SetEndpointFlags o:
+                _ = KernelInverse.FindEndpoint(o, gateway);
+                PathManager(gateway, w => EndpointMessages.Flags(w, o.Id, (o.Backup ? MptcpEndpointFlags.Backup : 0) | (o.Fullmesh ? MptcpEndpointFlags.Fullmesh : 0)),
+                    $"the flags of MPTCP endpoint {o.Id} cannot be changed");
                 break;
             case SetMptcpLimits o:
                 PathManager(gateway, w => EndpointMessages.Limits(w, o.Subflows, o.AddAddrAccepted), "the MPTCP limits cannot be set");

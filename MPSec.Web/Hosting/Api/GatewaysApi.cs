@@ -47,14 +47,14 @@ public static class GatewaysApi
         return TypedResults.Json(reader.Read(), MPSecCommandLine.Json);
     });
 
-    private static async Task<IResult> ChangeAsync(ChangeService changes, ClaimsPrincipal user, Func<Task<ChangePlan>> plan)
+    internal static async Task<IResult> ChangeAsync(ChangeService changes, ClaimsPrincipal user, Func<Task<ChangePlan>> plan)
     {
         var report = await changes.RunAsync(await plan(), ChangeActor.Of(user));
         return TypedResults.Json(report, MPSecCommandLine.Json, statusCode: report.Outcome == ChangeOutcome.Applied ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
     }
 
     /// <summary>Turns what can go wrong into a problem with one sentence.</summary>
-    private static async Task<IResult> With(string name, Func<GatewayName, Task<IResult>> act)
+    internal static async Task<IResult> With(string name, Func<GatewayName, Task<IResult>> act)
     {
         try
         {
