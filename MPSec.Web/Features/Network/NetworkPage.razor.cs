@@ -66,7 +66,7 @@ public sealed partial class NetworkPage(
 
     private GatewayName Name => GatewayName.Parse(Gateway);
 
-    private static string[] Tabs => ["paths", "routing"];
+    private static string[] Tabs => ["paths", "routing", "mptcp"];
 
     private string Shown => Tabs.Contains(Tab) ? Tab! : Tabs[0];
 
