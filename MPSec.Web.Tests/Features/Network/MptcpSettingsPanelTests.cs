@@ -21,6 +21,7 @@ namespace MPSec.Tests.Features.Network;
 
 public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private readonly TempState _state = new();
     private readonly CultureInfo _before = CultureInfo.CurrentUICulture;
     private readonly FakeKernel _kernel = new();
@@ -82,20 +83,21 @@ public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
         var page = Show("Administrator");
         var provider = _dialogs!;
         IElement Row() => page.Find("[data-setting='net.mptcp.stale_loss_cnt']");
-        await Row().QuerySelector(".btn")!.ClickAsync(new());
-        Row().QuerySelector("input")!.Change("-1");
-        await Row().QuerySelector("form")!.SubmitAsync();
-        page.WaitForAssertion(() => Assert.Contains("0 to 4294967295", Row().QuerySelector("[role=alert]")!.TextContent, StringComparison.Ordinal));
+        // Found and used in one turn of the renderer, so that no new rendering comes between.
+        await page.InvokeAsync(() => Row().QuerySelector(".btn")!.ClickAsync(new()));
+        await page.InvokeAsync(() => Row().QuerySelector("input")!.ChangeAsync(new() { Value = "-1" }));
+        await page.InvokeAsync(() => Row().QuerySelector("form")!.SubmitAsync());
+        page.WaitForAssertion(() => Assert.Contains("0 to 4294967295", Row().QuerySelector("[role=alert]")!.TextContent, StringComparison.Ordinal), s_patience);
         Assert.Empty(_kernel.Applied);
 
-        Row().QuerySelector("input")!.Change("6");
-        var applying = Row().QuerySelector("form")!.SubmitAsync();
-        provider.WaitForAssertion(() => Assert.Contains("net.mptcp.stale_loss_cnt=6", provider.Find(".dialog").TextContent, StringComparison.Ordinal));
+        await page.InvokeAsync(() => Row().QuerySelector("input")!.ChangeAsync(new() { Value = "6" }));
+        var applying = page.InvokeAsync(() => Row().QuerySelector("form")!.SubmitAsync());
+        provider.WaitForAssertion(() => Assert.Contains("net.mptcp.stale_loss_cnt=6", provider.Find(".dialog").TextContent, StringComparison.Ordinal), s_patience);
         Assert.Contains("net.mptcp.stale_loss_cnt=4", provider.Find(".dialog").TextContent, StringComparison.Ordinal);
-        await provider.Find(".dialog .foot .btn:last-child").ClickAsync(new());
-        await applying;
+        await provider.InvokeAsync(() => provider.Find(".dialog .foot .btn:last-child").ClickAsync(new()));
+        await applying.WaitAsync(s_patience, Xunit.TestContext.Current.CancellationToken);
         Assert.Equal(["net.mptcp.stale_loss_cnt=6"], _kernel.Applied);
-        page.WaitForAssertion(() => Assert.Null(Row().QuerySelector("form")));
+        page.WaitForAssertion(() => Assert.Null(Row().QuerySelector("form")), s_patience);
     }
 
     [Fact]
@@ -131,7 +133,7 @@ public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
         this.AddAuthorization().SetAuthorized("mina").SetRoles(role);
         _dialogs = Render<MudDialogProvider>();
         var page = Render<MptcpSettingsPanel>(p => p.Add(x => x.Gateway, MptcpFacts.Gateway.Value));
-        page.WaitForAssertion(() => Assert.NotNull(page.Find("[data-setting]")), TimeSpan.FromSeconds(30));
+        page.WaitForAssertion(() => Assert.NotNull(page.Find("[data-setting]")), s_patience);
         return page;
     }
 

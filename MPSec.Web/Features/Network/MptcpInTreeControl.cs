@@ -161,7 +161,7 @@ public sealed class MptcpInTreeControl(bool present) : IMptcpControl
                 break;
             case MptcpPreset.LowLatency:
                 yield return new("no-redundant");
-                yield return new("slow-paths", waiting.Count == 0 ? "-" : string.Join(", ", waiting.Order(StringComparer.Ordinal)));
+                yield return waiting.Count == 0 ? new("no-slow-path") : new("slow-paths", string.Join(", ", waiting.Order(StringComparer.Ordinal)));
                 break;
             default:
                 yield return new("no-coupled", snapshot.ValueOf(MptcpSettingCatalogue.CongestionControl) ?? "-");
