@@ -59,6 +59,8 @@ public sealed class MptcpSettingCatalogueTests : IDisposable
         Assert.Equal(MptcpSettingGroup.Advanced, wonder.Group);
         var plan = MptcpSettingsService.Write(now, new Dictionary<string, string> { ["net.mptcp.wonder"] = "8" });
         Assert.Equal(["ip netns exec lab-b sysctl -w net.mptcp.wonder=8"], plan.Commands);
+        Assert.Empty(plan.Remarks);
+        Assert.Equal(["new-connections-only"], MptcpSettingsService.Write(now, new Dictionary<string, string> { ["net.mptcp.enabled"] = "0" }).Remarks);
     }
 
     [Fact]

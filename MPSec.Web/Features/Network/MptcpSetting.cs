@@ -72,6 +72,9 @@ public sealed record MptcpSetting(string Name, MptcpSettingGroup Group, MptcpSet
     /// <summary>Whether there is a second sentence of warning.</summary>
     public bool HasCaveat { get; init; }
 
+    /// <summary>Whether a connection keeps the value that it began with.</summary>
+    public bool IsForNewConnections { get; init; }
+
     /// <summary>The name as part of a text's key.</summary>
     public string TextKey => Name.Replace('.', '_');
 

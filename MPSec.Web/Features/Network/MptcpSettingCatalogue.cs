@@ -27,17 +27,17 @@ public static class MptcpSettingCatalogue
     /// <summary>Settings of a kernel with its own MPTCP (5.6 and newer).</summary>
     public static ImmutableArray<MptcpSetting> InTree { get; } =
     [
-        new("net.mptcp.enabled", State, Toggle, "1", "5.6") { HasCaveat = true },
-        new("net.mptcp.path_manager", PathManager, Name, "kernel", "6.15") { ChoicesFrom = "net.mptcp.available_path_managers", HasCaveat = true },
+        new("net.mptcp.enabled", State, Toggle, "1", "5.6") { HasCaveat = true, IsForNewConnections = true },
+        new("net.mptcp.path_manager", PathManager, Name, "kernel", "6.15") { ChoicesFrom = "net.mptcp.available_path_managers", HasCaveat = true, IsForNewConnections = true },
         new("net.mptcp.available_path_managers", PathManager, Words, null, "6.15") { IsReadOnly = true },
-        new("net.mptcp.pm_type", PathManager, Number, "0", "5.19") { Maximum = 1, HasCaveat = true },
-        new("net.mptcp.scheduler", PathManager, Name, "default", "6.6") { ChoicesFrom = "net.mptcp.available_schedulers", HasCaveat = true },
+        new("net.mptcp.pm_type", PathManager, Number, "0", "5.19") { Maximum = 1, HasCaveat = true, IsForNewConnections = true },
+        new("net.mptcp.scheduler", PathManager, Name, "default", "6.6") { ChoicesFrom = "net.mptcp.available_schedulers", HasCaveat = true, IsForNewConnections = true },
         new("net.mptcp.available_schedulers", PathManager, Words, null, "6.10") { IsReadOnly = true },
         new("net.mptcp.add_addr_timeout", Advanced, Number, "120", "5.11") { Unit = "s", HasCaveat = true },
         new("net.mptcp.add_addr_v6_port_drop_ts", Advanced, Toggle, "1", "7.2") { HasCaveat = true },
         new("net.mptcp.allow_join_initial_addr_port", Advanced, Toggle, "1", "5.14") { HasCaveat = true },
         new("net.mptcp.blackhole_timeout", Advanced, Number, "3600", "6.12") { Unit = "s", HasCaveat = true },
-        new("net.mptcp.checksum_enabled", Advanced, Toggle, "0", "5.14") { HasCaveat = true },
+        new("net.mptcp.checksum_enabled", Advanced, Toggle, "0", "5.14") { HasCaveat = true, IsForNewConnections = true },
         new("net.mptcp.close_timeout", Advanced, Number, "60", "6.7") { Unit = "s" },
         new("net.mptcp.stale_loss_cnt", Advanced, Number, "4", "5.15") { Maximum = uint.MaxValue, Unit = "times", HasCaveat = true },
         new("net.mptcp.syn_retrans_before_tcp_fallback", Advanced, Number, "2", "6.14") { Maximum = 255, Unit = "times", HasCaveat = true },
@@ -46,20 +46,20 @@ public static class MptcpSettingCatalogue
     /// <summary>Settings of the out-of-tree kernel (multipath-tcp.org, v0.9x).</summary>
     public static ImmutableArray<MptcpSetting> OutOfTree { get; } =
     [
-        new("net.mptcp.mptcp_enabled", State, Number, "1", "v0.9x") { Maximum = 15, HasCaveat = true },
-        new("net.mptcp.mptcp_path_manager", PathManager, Name, null, "v0.9x") { Choices = ["default", "fullmesh", "ndiffports", "binder", "netlink"], HasCaveat = true },
-        new("net.mptcp.mptcp_scheduler", PathManager, Name, "default", "v0.9x") { Choices = ["default", "roundrobin", "redundant", "blest", "ecf"], HasCaveat = true },
+        new("net.mptcp.mptcp_enabled", State, Number, "1", "v0.9x") { Maximum = 15, HasCaveat = true, IsForNewConnections = true },
+        new("net.mptcp.mptcp_path_manager", PathManager, Name, null, "v0.9x") { Choices = ["default", "fullmesh", "ndiffports", "binder", "netlink"], HasCaveat = true, IsForNewConnections = true },
+        new("net.mptcp.mptcp_scheduler", PathManager, Name, "default", "v0.9x") { Choices = ["default", "roundrobin", "redundant", "blest", "ecf"], HasCaveat = true, IsForNewConnections = true },
         new("net.mptcp.mptcp_binder_gateways", Advanced, Words, null, "v0.9x"),
-        new("net.mptcp.mptcp_checksum", Advanced, Toggle, "1", "v0.9x") { HasCaveat = true },
+        new("net.mptcp.mptcp_checksum", Advanced, Toggle, "1", "v0.9x") { HasCaveat = true, IsForNewConnections = true },
         new("net.mptcp.mptcp_debug", Advanced, Toggle, "0", "v0.9x"),
         new("net.mptcp.mptcp_syn_retries", Advanced, Number, "3", "v0.9x") { Maximum = 255, Unit = "times" },
-        new("net.mptcp.mptcp_version", Advanced, Toggle, "0", "v0.9x") { HasCaveat = true },
+        new("net.mptcp.mptcp_version", Advanced, Toggle, "0", "v0.9x") { HasCaveat = true, IsForNewConnections = true },
     ];
 
     /// <summary>Settings of TCP that decide how well several paths work together; on both kinds.</summary>
     public static ImmutableArray<MptcpSetting> Tcp { get; } =
     [
-        new(CongestionControl, Congestion, Name, "cubic", "2.6.13") { ChoicesFrom = AvailableCongestionControls, HasCaveat = true },
+        new(CongestionControl, Congestion, Name, "cubic", "2.6.13") { ChoicesFrom = AvailableCongestionControls, HasCaveat = true, IsForNewConnections = true },
         new(AvailableCongestionControls, Congestion, Words, null, "2.6.20") { IsReadOnly = true },
         new(AllowedCongestionControls, Congestion, Words, null, "2.6.20") { HasCaveat = true },
         new("net.ipv4.tcp_reordering", Congestion, Number, "3", "2.2") { Minimum = 1, Maximum = 300, Unit = "segments" },

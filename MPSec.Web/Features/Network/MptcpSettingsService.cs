@@ -79,7 +79,7 @@ public sealed class MptcpSettingsService(IMptcpSettingsSource source)
             TitleCode = "mptcp.setting",
             TitleArguments = [snapshot.Gateway.Value, string.Join(", ", writes.Select(w => $"{w.Key}={w.Value}"))],
             Operations = [.. writes],
-            Remarks = ["new-connections-only"],
+            Remarks = values.Keys.Any(name => MptcpSettingCatalogue.Find(name) is { IsForNewConnections: true }) ? ["new-connections-only"] : [],
             Danger = writes.Any(w => (w.Key.Value, w.Value) is ("net.mptcp.enabled", "0") or ("net.mptcp.path_manager", "userspace") or ("net.mptcp.pm_type", "1")) ? ChangeDanger.Medium : ChangeDanger.Low,
         };
     }

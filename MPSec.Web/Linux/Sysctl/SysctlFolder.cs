@@ -21,7 +21,7 @@ public static class SysctlFolder
         ArgumentNullException.ThrowIfNull(prefix);
         var folder = Path.Combine(root, prefix.Replace('.', '/').TrimEnd('/'));
         return Directory.Exists(folder)
-            ? [.. Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Select(f => Entry(prefix + Path.GetFileName(f), f))]
+            ? [.. Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Select(f => Describe(prefix + Path.GetFileName(f), f))]
             : [];
     }
 
@@ -29,10 +29,10 @@ public static class SysctlFolder
     public static SysctlEntry? Find(string root, SysctlKey key)
     {
         var file = Path.Combine(root, key.RelativePath);
-        return File.Exists(file) ? Entry(key.Value, file) : null;
+        return File.Exists(file) ? Describe(key.Value, file) : null;
     }
 
-    private static SysctlEntry Entry(string name, string file)
+    private static SysctlEntry Describe(string name, string file)
     {
         string? value = null;
         try
