@@ -10,7 +10,6 @@ namespace MPSec.Tests.Browser;
 [Collection(nameof(BrowserTests))]
 public sealed class NetworkPageTests(BrowserFixture browser) : IAsyncLifetime
 {
-    private static readonly LocatorAssertionsToHaveCountOptions s_patient = new() { Timeout = 30_000 };
     private readonly string _name = "mpb" + Guid.NewGuid().ToString("N")[..6];
     private LabSpec? _spec;
 
@@ -37,12 +36,12 @@ public sealed class NetworkPageTests(BrowserFixture browser) : IAsyncLifetime
     {
         await using var page = await browser.OpenAsync(new(Height: 1200), $"/network?tab=routing&gateway={_spec!.A}");
         var good = page.Page.Locator("td[data-verdict=OwnDevice]");
-        await Assertions.Expect(good).ToHaveCountAsync(9, s_patient);
+        await Assertions.Expect(good).ToHaveCountAsync(9);
         await Assertions.Expect(page.Page.Locator(".finding")).ToHaveCountAsync(0);
 
         NamespaceScope.Ip(_spec.A, "rule", "del", "pref", "1002");
         var finding = page.Page.Locator(".finding[data-fault=MissingRule][data-path=path2]");
-        await Assertions.Expect(finding).ToHaveCountAsync(1, s_patient);
+        await Assertions.Expect(finding).ToHaveCountAsync(1);
         await Assertions.Expect(page.Page.Locator("td[data-verdict=OtherDevice], td[data-verdict=NoRoute]")).Not.ToHaveCountAsync(0);
         await page.ShotAsync("network-routing-broken");
 
@@ -53,8 +52,8 @@ public sealed class NetworkPageTests(BrowserFixture browser) : IAsyncLifetime
         await page.ShotAsync("network-preview", fullPage: false);
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Repair routing" }).ClickAsync();
 
-        await Assertions.Expect(good).ToHaveCountAsync(9, s_patient);
-        await Assertions.Expect(page.Page.Locator(".finding")).ToHaveCountAsync(0, new() { Timeout = 30_000 });
+        await Assertions.Expect(good).ToHaveCountAsync(9);
+        await Assertions.Expect(page.Page.Locator(".finding")).ToHaveCountAsync(0);
         Assert.Contains("10.99.2.1", NamespaceScope.Ip(_spec.A, "rule", "show", "pref", "1002"), StringComparison.Ordinal);
         var audit = await browser.App.Services.GetRequiredService<AuditLog>().RecentAsync(20, Token);
         Assert.Contains(audit, e => e.Verb == "network.routing" && e.Gateway.Contains(_spec.A.Value, StringComparison.Ordinal) && e.Actor == BrowserFixture.UserName);
@@ -85,7 +84,7 @@ public sealed class NetworkPageTests(BrowserFixture browser) : IAsyncLifetime
         await using var page = await browser.OpenAsync(new(), $"/network?tab=routing&gateway={_spec!.A}");
         await page.Page.FillAsync(".peers input", "192.0.2.77, nonsense");
         await page.Page.ClickAsync(".peers button");
-        await Assertions.Expect(page.Page.Locator("td[data-peer='192.0.2.77'][data-verdict=OwnDevice]")).ToHaveCountAsync(3, s_patient);
+        await Assertions.Expect(page.Page.Locator("td[data-peer='192.0.2.77'][data-verdict=OwnDevice]")).ToHaveCountAsync(3);
         await Assertions.Expect(page.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("nonsense");
 
         // Somebody who may not change anything sees the fault and the reason.
@@ -93,15 +92,15 @@ public sealed class NetworkPageTests(BrowserFixture browser) : IAsyncLifetime
         await modes.SetAsync(_spec.A, GatewayMode.Observe, ChangeActor.System, Token);
         NamespaceScope.Ip(_spec.A, "rule", "del", "pref", "1003");
         var repair = page.Page.Locator("button[data-repair=MissingRule]");
-        await Assertions.Expect(repair).ToBeDisabledAsync(new() { Timeout = 30_000 });
+        await Assertions.Expect(repair).ToBeDisabledAsync();
         await Assertions.Expect(page.Page.Locator(".finding")).ToContainTextAsync("Observe mode");
         await page.ShotAsync("network-observe");
         await modes.SetAsync(_spec.A, GatewayMode.Managed, ChangeActor.System, Token);
-        await Assertions.Expect(repair).ToBeEnabledAsync(new() { Timeout = 30_000 });
+        await Assertions.Expect(repair).ToBeEnabledAsync();
 
         // A gateway that goes away leaves its last values, greyed.
         await browser.App.Services.GetRequiredService<LabService>().DownAsync(_name, ChangeActor.System, Token);
-        await Assertions.Expect(page.Page.Locator(".faded td[data-verdict]")).Not.ToHaveCountAsync(0, s_patient);
+        await Assertions.Expect(page.Page.Locator(".faded td[data-verdict]")).Not.ToHaveCountAsync(0);
         _spec = null;
         await page.Page.GotoAsync($"{browser.Url}/network?gateway=no-such-gateway");
         await Assertions.Expect(page.Page.GetByText("The gateway cannot be read").First).ToBeVisibleAsync();
