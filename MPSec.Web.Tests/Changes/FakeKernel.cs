@@ -10,10 +10,18 @@ internal sealed class FakeKernel : IHostKernel
 
     public List<string> Applied { get; } = [];
 
+    /// <summary>Pretends that endpoints can be planned; they are never applied.</summary>
+    public bool Endpoints { get; set; }
+
     public Action<WriteSysctl> Before { get; set; } = _ => { };
 
     public IReadOnlyList<HostOperation> InverseOf(HostOperation operation)
     {
+        if (Endpoints && operation is AddEndpoint add)
+        {
+            return [new RemoveEndpoint(add.Gateway, add.Id, add.Address)];
+        }
+
         var o = (WriteSysctl)operation;
         return Values[o.Key.Value] == o.Value ? [] : [o with { Value = Values[o.Key.Value] }];
     }

@@ -101,6 +101,26 @@ public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
     }
 
     [Fact]
+    public async Task Add_BesideAnotherOwner_TellsWhoOwnsTheEndpointsBeforeAnythingIsDone()
+    {
+        Speak("en");
+        _kernel.Endpoints = true;
+        _source.Next = MptcpFacts.Snapshot(owners: ["NetworkManager"]);
+        var page = Show("Administrator");
+        var dialogs = _dialogs!;
+        Assert.Contains("NetworkManager", page.Find(".banner.warn").TextContent, StringComparison.Ordinal);
+        await page.InvokeAsync(() => page.Find("#ep-address").ChangeAsync(new() { Value = "10.99.3.2" }));
+        await page.InvokeAsync(() => page.Find(".flags input").ChangeAsync(new() { Value = true }));
+        Assert.Contains("No program accepts", page.Find(".go").TextContent, StringComparison.Ordinal);
+        var adding = page.InvokeAsync(() => page.Find("form.add").SubmitAsync());
+        dialogs.WaitForAssertion(() => Assert.Contains("NetworkManager manages the endpoints", dialogs.Find(".dialog").TextContent, StringComparison.Ordinal), s_patience);
+        Assert.Contains("endpoint add 10.99.3.2 id 1 signal", dialogs.Find(".dialog").TextContent, StringComparison.Ordinal);
+        await dialogs.InvokeAsync(() => dialogs.Find(".dialog .foot .btn").ClickAsync(new()));
+        await adding.WaitAsync(s_patience, Xunit.TestContext.Current.CancellationToken);
+        Assert.Empty(_kernel.Applied);
+    }
+
+    [Fact]
     public void Panel_OfTheOutOfTreeKernel_HasItsNamesAndNoEndpoints()
     {
         Speak("en");

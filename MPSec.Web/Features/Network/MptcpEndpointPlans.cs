@@ -48,14 +48,21 @@ public static class MptcpEndpointPlans
         }
 
         var link = LinkOf(snapshot, address, wish.Interface);
-        if (!ownersAccepted && snapshot.Owners.Length > 0)
-        {
-            throw new ChangeException(ChangeFault.Foreign, $"endpoints: {string.Join(" and ", snapshot.Owners)} manages the endpoints of gateway {snapshot.Gateway} and may remove or repeat this one; confirm to add it all the same");
-        }
-
+        RequireOwnersAccepted(snapshot, ownersAccepted);
         var used = snapshot.Endpoints.Select(e => (int)e.Id).ToHashSet();
         var id = (byte)(wish.Id ?? Enumerable.Range(1, 255).First(n => !used.Contains(n)));
         return Plan("mptcp.endpoint.add", snapshot, $"{address}", new AddEndpoint(snapshot.Gateway, id, address, wish.Flags, link, (ushort)(wish.Port ?? 0)), ChangeDanger.Low);
+    }
+
+    /// <summary>Refuses to add endpoints beside another program, unless the user accepted that.</summary>
+    /// <exception cref="ChangeException">Another program owns the endpoints (<see cref="ChangeFault.Foreign"/>).</exception>
+    public static void RequireOwnersAccepted(MptcpSettingsSnapshot snapshot, bool accepted)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        if (!accepted && snapshot.Owners.Length > 0)
+        {
+            throw new ChangeException(ChangeFault.Foreign, $"endpoints: {string.Join(" and ", snapshot.Owners)} manages the endpoints of gateway {snapshot.Gateway} and may remove or repeat what is added; confirm (ownersAccepted) to add all the same");
+        }
     }
 
     /// <summary>Changes backup and fullmesh of an endpoint; connections that exist follow at once.</summary>

@@ -51,8 +51,8 @@ public static class MptcpApi
         mptcp.MapPut("limits", (string name, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user, HttpRequest request) =>
             Change<MptcpLimitsRequest>(name, service, changes, user, request, "{\"subflows\":8,\"addAddrAccepted\":8}", (now, limits) =>
                 MptcpEndpointPlans.Limits(now, limits.Subflows ?? -1, limits.AddAddrAccepted ?? -1))).WithSummary("Set the limits");
-        mptcp.MapPost("presets/{preset}", (string name, string preset, string? side, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user) =>
-            GatewaysApi.With(name, gateway => GatewaysApi.ChangeAsync(changes, user, async () => Preset(await service.ReadAsync(gateway), preset, side))))
+        mptcp.MapPost("presets/{preset}", (string name, string preset, string? side, bool? ownersAccepted, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user) =>
+            GatewaysApi.With(name, gateway => GatewaysApi.ChangeAsync(changes, user, async () => Preset(await service.ReadAsync(gateway), preset, side, ownersAccepted == true))))
             .WithSummary("Apply a preset: Aggregate, Survive, LowLatency, Original; side: Accepts, OpensToGateway, OpensToServer");
         return app;
     }
@@ -78,12 +78,14 @@ public static class MptcpApi
         return plan(await service.ReadAsync(gateway), body ?? throw new ChangeException(ChangeFault.Invalid, $"body: must be JSON such as {example}"));
     }));
 
-    private static ChangePlan Preset(MptcpSettingsSnapshot now, string preset, string? side)
+    private static ChangePlan Preset(MptcpSettingsSnapshot now, string preset, string? side, bool ownersAccepted)
     {
         var which = Name<MptcpPreset>(preset) ?? throw new ChangeException(ChangeFault.Invalid, $"preset: must be one of {string.Join(", ", Enum.GetNames<MptcpPreset>())}");
         var where = side is null ? MptcpSettingsService.Side(now) : Name<MptcpSide>(side) ?? throw new ChangeException(ChangeFault.Invalid, $"side: must be one of {string.Join(", ", Enum.GetNames<MptcpSide>())}");
         var computed = MptcpSettingsService.Preset(now, which, where);
-        return computed.Plan ?? throw new ChangeException(ChangeFault.NotAvailable, $"preset {which}: cannot be had on gateway {now.Gateway} now ({string.Join(", ", computed.Remarks.Select(r => r.Code))})");
+        var plan = computed.Plan ?? throw new ChangeException(ChangeFault.NotAvailable, $"preset {which}: cannot be had on gateway {now.Gateway} now ({string.Join(", ", computed.Remarks.Select(r => r.Code))})");
+        MptcpEndpointPlans.RequireOwnersAccepted(now, ownersAccepted || !plan.Operations.OfType<AddEndpoint>().Any());
+        return plan;
     }
 
     private static MptcpEndpointFlags Flags(string[]? words) => (words ?? []).Aggregate(MptcpEndpointFlags.None, (sum, word) =>
