@@ -50,11 +50,14 @@ public sealed class MainLayoutTests : ShellContext
         var layout = Render<MainLayout>();
         Assert.Equal("1", layout.Find(".drawer .n").TextContent);
         Shell.RunningJobs = 3;
+        Task raised;
         using (ExecutionContext.SuppressFlow())
         {
-            await Task.Factory.StartNew(Shell.Raise, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            // Awaited outside: the flow must be restored on the thread that suppressed it.
+            raised = Task.Factory.StartNew(Shell.Raise, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
 
+        await raised;
         layout.WaitForAssertion(() => Assert.Equal("3", layout.Find(".drawer .n").TextContent));
         Assert.Equal("대기 중이거나 실행 중인 작업: 3개", layout.Find("a.tool").GetAttribute("title"));
     }
