@@ -134,10 +134,14 @@ public sealed class LiveChartTests : ShellContext
         var store = new LiveStore<string>(NullLogger<LiveStore<string>>.Instance);
         var page = Render<LiveWordPage>(p => p.Add(w => w.Store, store));
         Assert.Equal("첫 값 없음 ₩0", page.Find("p").TextContent);
+        Task published;
         using (ExecutionContext.SuppressFlow())
         {
-            await Task.Factory.StartNew(() => store.Publish("1234"), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            // Awaited outside: the flow must be restored on the thread that suppressed it.
+            published = Task.Factory.StartNew(() => store.Publish("1234"), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
+
+        await published;
 
         page.WaitForAssertion(() => Assert.Equal("1234 ₩1,234", page.Find("p").TextContent));
     }
