@@ -13,6 +13,9 @@ internal sealed class FakeKernel : IHostKernel
     /// <summary>Pretends that endpoints can be planned; they are never applied.</summary>
     public bool Endpoints { get; set; }
 
+    /// <summary>Settings that come back wrong: what is written to them is lost.</summary>
+    public HashSet<string> Stuck { get; } = new(StringComparer.Ordinal);
+
     public Action<WriteSysctl> Before { get; set; } = _ => { };
 
     public IReadOnlyList<HostOperation> InverseOf(HostOperation operation)
@@ -30,7 +33,14 @@ internal sealed class FakeKernel : IHostKernel
     {
         var o = (WriteSysctl)operation;
         Before(o);
-        Values[o.Key.Value] = o.Value;
+        if (!Stuck.Contains(o.Key.Value))
+        {
+            Values[o.Key.Value] = o.Value;
+        }
+
         Applied.Add($"{o.Key}={o.Value}");
     }
+
+    public IReadOnlyList<string> Facts(IReadOnlyCollection<HostOperation> operations) =>
+        [.. operations.OfType<WriteSysctl>().Select(o => $"setting {o.Key} {Values[o.Key.Value]}").Distinct().Order(StringComparer.Ordinal)];
 }

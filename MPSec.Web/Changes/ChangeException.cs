@@ -26,6 +26,9 @@ public enum ChangeFault
 
     /// <summary>The kernel refused; the sentence holds its reason.</summary>
     Refused,
+
+    /// <summary>Too late: the change was or is being undone.</summary>
+    Expired,
 }
 
 /// <summary>A change that was refused or failed. The message is one sentence that names the object and the reason.</summary>

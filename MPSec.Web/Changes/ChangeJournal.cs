@@ -10,20 +10,27 @@ namespace MPSec.Changes;
 /// The durable record of changes (SQLite, synchronous=FULL): what is intended is on disk before it is done. Also the lock: a gateway with an open
 /// intent of a living process is busy, whichever process asks.
 /// </summary>
-public sealed class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, AuditLog audit, TimeProvider time)
+public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, AuditLog audit, IBootClock clock, TimeProvider time)
 {
     /// <summary>Writes the intent, unless another change of its gateways is running.</summary>
     /// <exception cref="ChangeException"><see cref="ChangeFault.Busy"/>.</exception>
-    internal async Task OpenAsync(ChangePlan plan, ChangeActor actor, CancellationToken cancellationToken)
+    internal async Task OpenAsync(ChangePlan plan, ChangeActor actor, CancellationToken cancellationToken, ChangeCheck? check = null)
     {
         await InTransactionAsync(async context =>
         {
-            var open = await context.Set<ChangeIntent>().AsNoTracking().Where(i => i.Phase == ChangePhase.Open).ToListAsync(cancellationToken);
+            var open = await Unended(context).AsNoTracking().Include(i => i.Check).ToListAsync(cancellationToken);
+            if (check is not null && open.FirstOrDefault(i => i.Check is not null) is { } pending)
+            {
+                throw new ChangeException(ChangeFault.Busy, $"another change ({pending.TitleCode} of {pending.Actor}) waits to be confirmed; {End(pending.Check!)}, try again after that");
+            }
+
             foreach (var gateway in plan.Gateways)
             {
                 if (open.FirstOrDefault(i => i.Gateways.Contains($" {gateway} ", StringComparison.Ordinal)) is { } other)
                 {
-                    throw new ChangeException(ChangeFault.Busy, $"gateway {gateway}: another change ({other.TitleCode} of {other.Actor}) is running; try again when it has ended");
+                    throw new ChangeException(ChangeFault.Busy, other.Check is { } waiting && other.Phase != ChangePhase.Open
+                        ? $"gateway {gateway}: a change ({other.TitleCode} of {other.Actor}) waits to be confirmed; {End(waiting)}, try again after that"
+                        : $"gateway {gateway}: another change ({other.TitleCode} of {other.Actor}) is running; try again when it has ended");
                 }
             }
 
@@ -37,6 +44,7 @@ public sealed class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, Au
                 RollsForward = plan.RollsForward,
                 Process = ProcessMark.Current.ToString(),
                 StartedAt = time.GetUtcNow(),
+                Check = check,
                 Steps = [.. plan.Operations.Select((operation, i) => new ChangeStep
                 {
                     Position = i,
@@ -52,6 +60,11 @@ public sealed class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, Au
     internal Task IntendAsync(Guid change, int position, IReadOnlyList<HostOperation> inverse, CreateNamespace? creates, CancellationToken cancellationToken) =>
         InTransactionAsync(async context =>
         {
+            if (!await context.Set<ChangeIntent>().AnyAsync(i => i.Id == change && i.Phase == ChangePhase.Open, cancellationToken))
+            {
+                throw new ChangeException(ChangeFault.Expired, "it took too long and is being undone by another process");
+            }
+
             await context.Set<ChangeStep>().Where(s => s.IntentId == change && s.Position < position && s.Phase == StepPhase.Intended)
                 .ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken);
             var json = OperationJson.WriteMany(inverse);
@@ -71,29 +84,35 @@ public sealed class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, Au
         await InTransactionAsync(async context =>
         {
             var intent = await context.Set<ChangeIntent>().Include(i => i.Steps.OrderBy(s => s.Position)).SingleAsync(i => i.Id == change, cancellationToken);
-            intent.Phase = phase;
-            intent.Sentence = sentence;
-            intent.FinishedAt = time.GetUtcNow();
-            foreach (var step in intent.Steps)
-            {
-                step.Phase = phase switch
-                {
-                    ChangePhase.Applied => StepPhase.Applied,
-                    ChangePhase.RolledBack when step.Phase != StepPhase.Planned => StepPhase.Reverted,
-                    _ => step.Phase,
-                };
-            }
-
-            foreach (var gone in phase == ChangePhase.Applied ? intent.Steps.Select(s => OperationJson.Read(s.Operation)).OfType<DeleteNamespace>() : [])
-            {
-                await context.Set<OwnedNamespace>().Where(n => n.Gateway == gone.Gateway.Value && n.Marker == gone.Marker).ExecuteDeleteAsync(cancellationToken);
-                await context.Set<GatewayModeRow>().Where(m => m.Gateway == gone.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
-            }
-
-            report = Report(intent);
-            var arguments = $"{{\"title\":{intent.TitleArguments},\"operations\":[{string.Join(',', intent.Steps.Select(s => s.Operation))}]}}";
-            await audit.AppendAsync(context, by ?? intent.Actor, intent.TitleCode, intent.Gateways.Trim(), arguments, sentence is null ? $"{report.Outcome}" : $"{report.Outcome}: {sentence}", cancellationToken);
+            report = await CloseAsync(context, intent, phase, sentence, by, cancellationToken);
         }, cancellationToken);
+        return report;
+    }
+
+    private async Task<ChangeReport> CloseAsync(MPSecDbContext context, ChangeIntent intent, ChangePhase phase, string? sentence, string? by, CancellationToken cancellationToken)
+    {
+        intent.Phase = phase;
+        intent.Sentence = sentence;
+        intent.FinishedAt = time.GetUtcNow();
+        foreach (var step in intent.Steps)
+        {
+            step.Phase = phase switch
+            {
+                ChangePhase.Applied => StepPhase.Applied,
+                ChangePhase.RolledBack when step.Phase != StepPhase.Planned => StepPhase.Reverted,
+                _ => step.Phase,
+            };
+        }
+
+        foreach (var gone in phase == ChangePhase.Applied ? intent.Steps.Select(s => OperationJson.Read(s.Operation)).OfType<DeleteNamespace>() : [])
+        {
+            await context.Set<OwnedNamespace>().Where(n => n.Gateway == gone.Gateway.Value && n.Marker == gone.Marker).ExecuteDeleteAsync(cancellationToken);
+            await context.Set<GatewayModeRow>().Where(m => m.Gateway == gone.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
+        }
+
+        var report = Report(intent);
+        var arguments = $"{{\"title\":{intent.TitleArguments},\"operations\":[{string.Join(',', intent.Steps.Select(s => s.Operation))}]}}";
+        await audit.AppendAsync(context, by ?? intent.Actor, intent.TitleCode, intent.Gateways.Trim(), arguments, sentence is null ? $"{report.Outcome}" : $"{report.Outcome}: {sentence}", cancellationToken);
         return report;
     }
 
@@ -103,7 +122,7 @@ public sealed class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, Au
         List<ChangeIntent> orphans = [];
         await InTransactionAsync(async context =>
         {
-            var open = await context.Set<ChangeIntent>().Include(i => i.Steps.OrderBy(s => s.Position)).Where(i => i.Phase == ChangePhase.Open).OrderBy(i => i.StartedAt).ToListAsync(cancellationToken);
+            var open = await context.Set<ChangeIntent>().Include(i => i.Steps.OrderBy(s => s.Position)).Where(i => i.Phase == ChangePhase.Open && i.Check == null).OrderBy(i => i.StartedAt).ToListAsync(cancellationToken);
             orphans = [.. open.Where(i => ProcessMark.Parse(i.Process) is not { IsAlive: true })];
             orphans.ForEach(i => i.Process = ProcessMark.Current.ToString());
         }, cancellationToken);
@@ -116,7 +135,7 @@ public sealed class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, Au
         var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using (context)
         {
-            var rows = await context.Set<ChangeIntent>().AsNoTracking().Where(i => i.Phase != ChangePhase.Open).OrderByDescending(i => i.FinishedAt).Take(count).ToListAsync(cancellationToken);
+            var rows = await context.Set<ChangeIntent>().AsNoTracking().Where(i => i.Phase != ChangePhase.Open && i.Phase != ChangePhase.Pending && i.Phase != ChangePhase.Reverting).OrderByDescending(i => i.FinishedAt).Take(count).ToListAsync(cancellationToken);
             return [.. rows.Select(Report)];
         }
     }

@@ -17,6 +17,12 @@ public enum ChangePhase
 
     /// <summary>Neither; a person must look.</summary>
     Incomplete,
+
+    /// <summary>Applied, waits to be confirmed.</summary>
+    Pending,
+
+    /// <summary>Being undone because nobody confirmed it, or by request.</summary>
+    Reverting,
 }
 
 /// <summary>State of one operation of a change.</summary>
@@ -73,6 +79,9 @@ public sealed class ChangeIntent
 
     /// <summary>Operations in order.</summary>
     public List<ChangeStep> Steps { get; set; } = [];
+
+    /// <summary>What a change has that must be confirmed; null for one that need not.</summary>
+    public ChangeCheck? Check { get; set; }
 }
 
 /// <summary>One operation of a change.</summary>
@@ -157,6 +166,7 @@ internal sealed class ChangeIntentConfiguration : IEntityTypeConfiguration<Chang
     {
         builder.Property(i => i.Phase).HasConversion<string>();
         builder.HasIndex(i => i.Phase);
+        builder.HasOne(i => i.Check).WithOne().HasForeignKey<ChangeCheck>(c => c.IntentId).OnDelete(DeleteBehavior.Cascade);
         builder.HasMany(i => i.Steps).WithOne().HasForeignKey(s => s.IntentId).OnDelete(DeleteBehavior.Cascade);
     }
 }

@@ -8,7 +8,9 @@ namespace MPSec.Changes;
 /// The one door through which a gateway is altered: checks role and mode, writes the intent, applies, verifies, and undoes what was done when something
 /// fails. One change at a time per gateway, over all processes of this state folder.
 /// </summary>
-public sealed partial class ChangeService(IHostKernel kernel, ChangeJournal journal, GatewayModes modes, AuditLog audit, ILogger<ChangeService> logger)
+public sealed partial class ChangeService(
+    IHostKernel kernel, ChangeJournal journal, GatewayModes modes, AuditLog audit, IDeadManStart deadMan, ConfirmationTime confirmation, IBootClock clock, TimeProvider time,
+    ILogger<ChangeService> logger) : IDisposable
 {
     private readonly ILogger _logger = logger;
 
@@ -46,24 +48,7 @@ public sealed partial class ChangeService(IHostKernel kernel, ChangeJournal jour
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(actor);
-        try
-        {
-            actor.Require(plan.RequiredRole);
-            foreach (var operation in plan.Operations)
-            {
-                operation.Validate();
-            }
-
-            await RequireManagedAsync(plan, cancellationToken);
-            await RecoverAsync(cancellationToken);
-            await journal.OpenAsync(plan, actor, cancellationToken);
-        }
-        catch (ChangeException e)
-        {
-            await audit.AppendAsync(actor.Name, plan.TitleCode, string.Join(' ', plan.Gateways), OperationJson.WriteMany(plan.Operations), $"Refused: {e.Message}", CancellationToken.None);
-            throw;
-        }
-
+        await AdmitAsync(plan, actor, () => journal.OpenAsync(plan, actor, cancellationToken), cancellationToken);
         var (report, failure) = await Task.Run(() => ApplyAsync(plan), CancellationToken.None);
         LogChange(_logger, plan.TitleCode, string.Join(' ', plan.Gateways), actor.Name, report.Outcome, report.Sentence ?? "-");
         Completed?.Invoke(report);
@@ -86,8 +71,12 @@ public sealed partial class ChangeService(IHostKernel kernel, ChangeJournal jour
             Completed?.Invoke(report);
         }
 
+        reports.AddRange(await RecoverChecksAsync(cancellationToken));
         return reports;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _attending.Dispose();
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Information, Message = "Change {Title} of {Gateways} by {Actor}: {Outcome} {Sentence}")]
     private static partial void LogChange(ILogger logger, string title, string gateways, string actor, ChangeOutcome outcome, string sentence);
@@ -100,6 +89,28 @@ public sealed partial class ChangeService(IHostKernel kernel, ChangeJournal jour
     // What happens inside a namespace of the same plan goes with the namespace: it needs no inverse of its own.
     private static bool InsideCreated(HostOperation operation, ImmutableHashSet<GatewayName> created) =>
         operation is not CreateNamespace && operation.Gateways.All(created.Contains);
+
+    /// <summary>Refuses what may not be done, in the audit log too; else writes the intent.</summary>
+    private async Task AdmitAsync(ChangePlan plan, ChangeActor actor, Func<Task> open, CancellationToken cancellationToken)
+    {
+        try
+        {
+            actor.Require(plan.RequiredRole);
+            foreach (var operation in plan.Operations)
+            {
+                operation.Validate();
+            }
+
+            await RequireManagedAsync(plan, cancellationToken);
+            await RecoverAsync(cancellationToken);
+            await open();
+        }
+        catch (ChangeException e)
+        {
+            await audit.AppendAsync(actor.Name, plan.TitleCode, string.Join(' ', plan.Gateways), OperationJson.WriteMany(plan.Operations), $"Refused: {e.Message}", CancellationToken.None);
+            throw;
+        }
+    }
 
     private async Task RequireManagedAsync(ChangePlan plan, CancellationToken cancellationToken)
     {
@@ -121,26 +132,10 @@ public sealed partial class ChangeService(IHostKernel kernel, ChangeJournal jour
 
     private async Task<(ChangeReport Report, ChangeException? Failure)> ApplyAsync(ChangePlan plan)
     {
-        var created = Created(plan);
         var undo = new Stack<HostOperation>();
         try
         {
-            for (var i = 0; i < plan.Operations.Length; i++)
-            {
-                var operation = plan.Operations[i];
-                if (!InsideCreated(operation, created))
-                {
-                    var inverse = kernel.InverseOf(operation);
-                    await journal.IntendAsync(plan.Id, i, inverse, operation as CreateNamespace, CancellationToken.None);
-                    foreach (var one in inverse.Reverse())
-                    {
-                        undo.Push(one);
-                    }
-                }
-
-                kernel.Apply(operation);
-            }
-
+            await ForwardAsync(plan, undo);
             return (await journal.CloseAsync(plan.Id, ChangePhase.Applied, null, null, CancellationToken.None), null);
         }
         catch (Exception e)
@@ -157,6 +152,26 @@ public sealed partial class ChangeService(IHostKernel kernel, ChangeJournal jour
             };
             var phase = left.Count == 0 && !plan.RollsForward ? ChangePhase.RolledBack : ChangePhase.Incomplete;
             return (await journal.CloseAsync(plan.Id, phase, sentence, null, CancellationToken.None), failure);
+        }
+    }
+
+    private async Task ForwardAsync(ChangePlan plan, Stack<HostOperation> undo)
+    {
+        var created = Created(plan);
+        for (var i = 0; i < plan.Operations.Length; i++)
+        {
+            var operation = plan.Operations[i];
+            if (!InsideCreated(operation, created))
+            {
+                var inverse = kernel.InverseOf(operation);
+                await journal.IntendAsync(plan.Id, i, inverse, operation as CreateNamespace, CancellationToken.None);
+                foreach (var one in inverse.Reverse())
+                {
+                    undo.Push(one);
+                }
+            }
+
+            kernel.Apply(operation);
         }
     }
 

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using MPSec.Changes.Kernel;
+using MPSec.Linux.Processes;
 
 namespace MPSec.Changes;
 
@@ -6,11 +8,20 @@ namespace MPSec.Changes;
 public static class ChangesServices
 {
     /// <summary>Adds <see cref="ChangeService"/> and what it stands on; needs the Data room.</summary>
-    public static IServiceCollection AddMPSecChanges(this IServiceCollection services) => services
-        .AddSingleton<IHostKernel, NetlinkHostKernel>()
-        .AddSingleton<AuditLog>()
-        .AddSingleton<GatewayModes>()
-        .AddSingleton<ChangeJournal>()
-        .AddSingleton<ChangeService>()
-        .AddSingleton<LinkPlans>();
+    public static IServiceCollection AddMPSecChanges(this IServiceCollection services)
+    {
+        services.TryAddSingleton<ICommandRunner, CommandRunner>();
+        services.TryAddSingleton<DetachedProgram>();
+        services.TryAddSingleton(ConfirmationTime.Standard);
+        return services
+            .AddSingleton<IHostKernel, NetlinkHostKernel>()
+            .AddSingleton<AuditLog>()
+            .AddSingleton<GatewayModes>()
+            .AddSingleton<ChangeJournal>()
+            .AddSingleton<IBootClock, UptimeClock>()
+            .AddSingleton<IDeadManStart, DetachedDeadMan>()
+            .AddSingleton<ChangeService>()
+            .AddSingleton<DeadMan>()
+            .AddSingleton<LinkPlans>();
+    }
 }

@@ -4,6 +4,7 @@ using MPSec.Data;
 using MPSec.Features.Lab;
 using MPSec.Hosting.Api;
 using MPSec.Hosting.Auth;
+using MPSec.Hosting.Checked;
 using MPSec.Hosting.Shell;
 
 namespace MPSec.Hosting;
@@ -35,6 +36,7 @@ public static class MPSecApp
         builder.Services.AddSystemd();
         builder.Services.AddHealthChecks();
         builder.Services.AddMPSecChanges();
+        builder.AddCheckedChanges(options);
         builder.AddAuth(options);
         builder.AddShell();
         builder.Services.AddJobs();
@@ -50,6 +52,7 @@ public static class MPSecApp
         }
 
         app.UseGuards();
+        app.UseFreshConnections();
         app.UseRequestLocalization();
         app.UseRouting();
         app.UseAuthentication();
@@ -61,6 +64,7 @@ public static class MPSecApp
         app.MapLabsApi();
         app.MapGatewaysApi();
         app.MapMptcpApi();
+        app.MapChangesApi();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/healthz/ready").AllowAnonymous();
         return app;

@@ -24,6 +24,9 @@ public sealed class MPSecOptions
     /// <summary>Time between two readings of a gateway while somebody looks, in milliseconds: 100 to 60,000.</summary>
     public int SampleIntervalMs { get; set; } = 1000;
 
+    /// <summary>Shortest time to confirm a checked change that may be asked for, in seconds: 1 to 60.</summary>
+    public int ConfirmSecondsMinimum { get; set; } = 10;
+
     /// <summary>Bring up the lab <c>lab</c> with four paths and traffic when no lab stands.</summary>
     public bool StartLab { get; set; }
 }
@@ -65,6 +68,11 @@ public sealed class MPSecOptionsValidator : IValidateOptions<MPSecOptions>
         if (options.SampleIntervalMs is < 100 or > 60_000)
         {
             faults.Add("SampleIntervalMs: must be 100 to 60000");
+        }
+
+        if (options.ConfirmSecondsMinimum is < 1 or > 60)
+        {
+            faults.Add("ConfirmSecondsMinimum: must be 1 to 60");
         }
 
         if (string.Equals(Environment.GetEnvironmentVariable("ASPNETCORE_FORWARDEDHEADERS_ENABLED"), "true", StringComparison.OrdinalIgnoreCase))

@@ -22,7 +22,7 @@ public static class JobServices
         services.AddSingleton<JobLedger>();
         services.AddSingleton<JobQueue>();
         services.AddSingleton<JobCancellations>();
-        services.AddSingleton<DetachedProgram>();
+        services.TryAddSingleton<DetachedProgram>();
         services.AddSingleton<SupervisedProcess>();
         services.AddSingleton<JobEngine>();
         services.AddSingleton<JobWorker>();

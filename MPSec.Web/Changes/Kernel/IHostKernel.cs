@@ -12,4 +12,10 @@ public interface IHostKernel
     /// <summary>Applies <paramref name="operation"/>; when its result is there already, nothing happens.</summary>
     /// <exception cref="ChangeException">The kernel refused; the sentence holds its reason.</exception>
     void Apply(HostOperation operation);
+
+    /// <summary>
+    /// The present state of what the operations can alter, as sorted lines without counters and indices: equal lines mean equal state.
+    /// </summary>
+    /// <exception cref="ChangeException">It cannot be read.</exception>
+    IReadOnlyList<string> Facts(IReadOnlyCollection<HostOperation> operations);
 }

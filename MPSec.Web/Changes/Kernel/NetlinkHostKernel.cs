@@ -27,14 +27,23 @@ public sealed class NetlinkHostKernel : IHostKernel
         return true;
     });
 
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Facts(IReadOnlyCollection<HostOperation> operations) =>
+        operations.Count == 0 ? [] : Translate(operations.First().Gateway, () => KernelFacts.Of(operations));
+
     private static T Guard<T>(HostOperation operation, Func<GatewayHandle, T> work)
     {
         ArgumentNullException.ThrowIfNull(operation);
         operation.Validate();
         using var gateway = new GatewayHandle(operation.Gateway);
+        return Translate(operation.Gateway, () => work(gateway));
+    }
+
+    private static T Translate<T>(GatewayName name, Func<T> work)
+    {
         try
         {
-            return work(gateway);
+            return work();
         }
         catch (NamespaceException e)
         {
@@ -43,11 +52,11 @@ public sealed class NetlinkHostKernel : IHostKernel
         catch (NetlinkException e)
         {
             var fault = e.Errno switch { 1 or 13 => ChangeFault.NotPermitted, Enodev => ChangeFault.NotFound, 95 => ChangeFault.NotAvailable, _ => ChangeFault.Refused };
-            throw new ChangeException(fault, $"gateway {operation.Gateway}: {e.Message}", e);
+            throw new ChangeException(fault, $"gateway {name}: {e.Message}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ChangeException(e is UnauthorizedAccessException ? ChangeFault.NotPermitted : ChangeFault.Refused, $"gateway {operation.Gateway}: {e.Message}", e);
+            throw new ChangeException(e is UnauthorizedAccessException ? ChangeFault.NotPermitted : ChangeFault.Refused, $"gateway {name}: {e.Message}", e);
         }
     }
 

@@ -58,6 +58,43 @@ namespace MPSec.Data.Migrations
                     b.ToTable("AuditEntry");
                 });
 
+            modelBuilder.Entity("MPSec.Changes.ChangeCheck", b =>
+                {
+                    b.Property<Guid>("IntentId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("AppliedMs")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Boot")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("DeadlineMs")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Facts")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Guard")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("HostNamespace")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("RequiredRole")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("TimeoutMs")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("IntentId");
+
+                    b.ToTable("ChangeChecks", (string)null);
+                });
+
             modelBuilder.Entity("MPSec.Changes.ChangeIntent", b =>
                 {
                     b.Property<Guid>("Id")
@@ -546,6 +583,15 @@ namespace MPSec.Data.Migrations
                     b.ToTable("AspNetUserTokens", (string)null);
                 });
 
+            modelBuilder.Entity("MPSec.Changes.ChangeCheck", b =>
+                {
+                    b.HasOne("MPSec.Changes.ChangeIntent", null)
+                        .WithOne("Check")
+                        .HasForeignKey("MPSec.Changes.ChangeCheck", "IntentId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
             modelBuilder.Entity("MPSec.Changes.ChangeStep", b =>
                 {
                     b.HasOne("MPSec.Changes.ChangeIntent", null)
@@ -626,6 +672,8 @@ namespace MPSec.Data.Migrations
 
             modelBuilder.Entity("MPSec.Changes.ChangeIntent", b =>
                 {
+                    b.Navigation("Check");
+
                     b.Navigation("Steps");
                 });
 

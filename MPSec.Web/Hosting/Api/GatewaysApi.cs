@@ -70,15 +70,7 @@ public static class GatewaysApi
         }
         catch (ChangeException e)
         {
-            return Problem(
-                e.Fault switch
-                {
-                    ChangeFault.NotPermitted => StatusCodes.Status403Forbidden,
-                    ChangeFault.NotFound => StatusCodes.Status404NotFound,
-                    ChangeFault.Invalid => StatusCodes.Status400BadRequest,
-                    _ => StatusCodes.Status409Conflict,
-                },
-                e.Message);
+            return ApiProblem.Of(e);
         }
     }
 

@@ -122,72 +122,8 @@ public static class LabCommand
         }, cancellationToken);
     }
 
-    private static async Task<int> WithServicesAsync(ParseResult parse, Func<IServiceProvider, Task<int>> work, CancellationToken cancellationToken)
-    {
-        var services = new ServiceCollection()
-            .AddLogging()
-            .AddSingleton(TimeProvider.System)
-            .AddMPSecData(parse.GetValue(MPSecCommandLine.State)!)
-            .AddMPSecChanges()
-            .AddMPSecLab()
-            .BuildServiceProvider();
-        await using (services)
-        {
-            await PrepareAsync(services, cancellationToken);
-            try
-            {
-                return await work(services);
-            }
-            catch (ChangeException e)
-            {
-                throw new CliException(e.Fault switch
-                {
-                    ChangeFault.Invalid => CliExitCode.Usage,
-                    ChangeFault.NotPermitted => CliExitCode.NotPermitted,
-                    ChangeFault.NotAvailable => CliExitCode.NotAvailable,
-                    _ => CliExitCode.Failed,
-                }, e.Message);
-            }
-            catch (IOException e)
-            {
-                throw new CliException(CliExitCode.Failed, e.Message);
-            }
-        }
-    }
-
-    /// <summary>A running server holds the folder and has its database ready; a verb then works beside it. Otherwise the verb makes it ready and lets go of it.</summary>
-    private static async Task PrepareAsync(ServiceProvider services, CancellationToken cancellationToken)
-    {
-        for (var attempt = 0; ; attempt++)
-        {
-            try
-            {
-                var start = services.GetRequiredService<DatabaseStart>();
-                await start.PrepareAsync(cancellationToken);
-                start.Dispose();
-                return;
-            }
-            catch (StateFolderException e) when (e.Fault == StateFolderFault.InUse)
-            {
-                var context = await services.GetRequiredService<IDbContextFactory<MPSecDbContext>>().CreateDbContextAsync(cancellationToken);
-                await using (context)
-                {
-                    if (!(await context.Database.GetPendingMigrationsAsync(cancellationToken)).Any())
-                    {
-                        return;
-                    }
-                }
-
-                // Somebody else is making it ready at this moment.
-                if (attempt == 50)
-                {
-                    throw;
-                }
-
-                await Task.Delay(100, cancellationToken);
-            }
-        }
-    }
+    private static Task<int> WithServicesAsync(ParseResult parse, Func<IServiceProvider, Task<int>> work, CancellationToken cancellationToken) =>
+        CliServices.RunAsync(parse, services => services.AddMPSecLab(), work, cancellationToken);
 
     private static void RequireRoot()
     {

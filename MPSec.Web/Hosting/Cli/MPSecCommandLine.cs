@@ -47,6 +47,7 @@ public static class MPSecCommandLine
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(UserCommand.Create());
         root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(DeadManCommand.Create());
         var parse = root.Parse(args);
         if (parse.Errors.Count > 0)
         {

@@ -278,6 +278,31 @@ namespace MPSec.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "ChangeChecks",
+                columns: table => new
+                {
+                    IntentId = table.Column<Guid>(type: "TEXT", nullable: false),
+                    Boot = table.Column<string>(type: "TEXT", nullable: false),
+                    DeadlineMs = table.Column<long>(type: "INTEGER", nullable: false),
+                    TimeoutMs = table.Column<int>(type: "INTEGER", nullable: false),
+                    AppliedMs = table.Column<long>(type: "INTEGER", nullable: true),
+                    HostNamespace = table.Column<string>(type: "TEXT", nullable: false),
+                    RequiredRole = table.Column<string>(type: "TEXT", nullable: false),
+                    Guard = table.Column<string>(type: "TEXT", nullable: true),
+                    Facts = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_ChangeChecks", x => x.IntentId);
+                    table.ForeignKey(
+                        name: "FK_ChangeChecks_ChangeIntent_IntentId",
+                        column: x => x.IntentId,
+                        principalTable: "ChangeIntent",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "ChangeStep",
                 columns: table => new
                 {
@@ -437,6 +462,9 @@ namespace MPSec.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "AuditEntry");
+
+            migrationBuilder.DropTable(
+                name: "ChangeChecks");
 
             migrationBuilder.DropTable(
                 name: "ChangeStep");

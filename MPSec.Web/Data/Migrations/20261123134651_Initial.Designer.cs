@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace MPSec.Data.Migrations
 {
     [DbContext(typeof(MPSecDbContext))]
-    [Migration("20261123124135_Initial")]
+    [Migration("20261123134651_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -59,6 +59,43 @@ namespace MPSec.Data.Migrations
                     b.HasKey("Id");
 
                     b.ToTable("AuditEntry");
+                });
+
+            modelBuilder.Entity("MPSec.Changes.ChangeCheck", b =>
+                {
+                    b.Property<Guid>("IntentId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("AppliedMs")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Boot")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("DeadlineMs")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Facts")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Guard")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("HostNamespace")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("RequiredRole")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("TimeoutMs")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("IntentId");
+
+                    b.ToTable("ChangeChecks", (string)null);
                 });
 
             modelBuilder.Entity("MPSec.Changes.ChangeIntent", b =>
@@ -549,6 +586,15 @@ namespace MPSec.Data.Migrations
                     b.ToTable("AspNetUserTokens", (string)null);
                 });
 
+            modelBuilder.Entity("MPSec.Changes.ChangeCheck", b =>
+                {
+                    b.HasOne("MPSec.Changes.ChangeIntent", null)
+                        .WithOne("Check")
+                        .HasForeignKey("MPSec.Changes.ChangeCheck", "IntentId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
             modelBuilder.Entity("MPSec.Changes.ChangeStep", b =>
                 {
                     b.HasOne("MPSec.Changes.ChangeIntent", null)
@@ -629,6 +675,8 @@ namespace MPSec.Data.Migrations
 
             modelBuilder.Entity("MPSec.Changes.ChangeIntent", b =>
                 {
+                    b.Navigation("Check");
+
                     b.Navigation("Steps");
                 });
 

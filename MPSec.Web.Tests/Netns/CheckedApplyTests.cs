@@ -1,0 +1,217 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using MPSec.Changes;
+using MPSec.Linux.Values;
+
+namespace MPSec.Tests.Netns;
+
+/// <summary>
+/// An administrator cuts the own connection by real HTTP requests to a real server, in every way that the operations offer; the state before comes back,
+/// also when the server is killed meanwhile. The suite takes the first twelve kinds, MPSEC_LONG=1 every kind, with and without the kill.
+/// </summary>
+public sealed class CheckedApplyTests
+{
+    private const double Timeout = 1.5;
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(120);
+    private static readonly GatewayName s_host = GatewayName.Host;
+    private static readonly InterfaceName s_eth0 = InterfaceName.Parse("eth0");
+    private static readonly InterfaceName s_eth1 = InterfaceName.Parse("eth1");
+
+    private static readonly (string Name, HostOperation[] Operations)[] s_kinds =
+    [
+        ("link down", [new SetLinkState(s_host, s_eth0, false)]),
+        ("address removed", [new RemoveAddress(s_host, s_eth0, Prefix("10.77.1.1/24"))]),
+        ("address changed", [new RemoveAddress(s_host, s_eth0, Prefix("10.77.1.1/24")), new AddAddress(s_host, s_eth0, Prefix("10.77.1.9/24"))]),
+        ("wrong prefix", [new RemoveAddress(s_host, s_eth0, Prefix("10.77.1.1/24")), new AddAddress(s_host, s_eth0, Prefix("10.77.1.1/32"))]),
+        ("default route removed", [new RemoveRoute(s_host, Default("10.77.1.2"))]),
+        ("default route unreachable", [new ReplaceRoute(s_host, new() { Destination = Prefix("0.0.0.0/0"), Kind = RouteKind.Unreachable, Metric = 100 })]),
+        ("rule to a black hole", [new ReplaceRoute(s_host, new() { Destination = Prefix("0.0.0.0/0"), Kind = RouteKind.Blackhole, Table = 78 }), new AddRule(s_host, 50, Prefix("10.77.1.1/32"), 78)]),
+        ("default route to a black hole", [new ReplaceRoute(s_host, new() { Destination = Prefix("0.0.0.0/0"), Kind = RouteKind.Blackhole, Metric = 100 })]),
+        ("default route by a wrong next hop", [new ReplaceRoute(s_host, Default("10.77.1.99"))]),
+        ("better default route elsewhere", [new ReplaceRoute(s_host, new() { Destination = Prefix("0.0.0.0/0"), Interface = s_eth1, Metric = 5 })]),
+        ("network of the client unreachable", [new ReplaceRoute(s_host, new() { Destination = Prefix("10.88.0.0/24"), Kind = RouteKind.Unreachable })]),
+        ("client prohibited", [new ReplaceRoute(s_host, new() { Destination = Prefix("10.88.0.2/32"), Kind = RouteKind.Prohibit })]),
+        ("client's address taken", [new AddAddress(s_host, s_eth1, Prefix("10.88.0.2/32"))]),
+        ("client's network on another link", [new AddAddress(s_host, s_eth1, Prefix("10.88.0.1/24"))]),
+        ("halves of the world to a black hole", [.. new[] { "0.0.0.0/1", "128.0.0.0/1" }.Select(p => new ReplaceRoute(s_host, new() { Destination = Prefix(p), Kind = RouteKind.Blackhole }))]),
+        ("table of a rule emptied, link down", [new RemoveRoute(s_host, new() { Destination = Prefix("192.0.2.0/24"), Interface = s_eth0, NextHop = IPAddress.Parse("10.77.1.2"), Table = 77 }), new SetLinkState(s_host, s_eth0, false)]),
+        ("loopback down, forwarding off, default removed", [new WriteSysctl(s_host, SysctlKey.Parse("net.ipv4.ip_forward"), "1"), new SetLinkState(s_host, InterfaceName.Parse("lo"), false), new RemoveRoute(s_host, Default("10.77.1.2"))]),
+    ];
+
+    private static readonly bool s_long = Environment.GetEnvironmentVariable("MPSEC_LONG") == "1";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Apply_EveryKindThatCutsTheClientOff_EverythingIsBack()
+    {
+        // Two gateways side by side: most of the time is waiting.
+        var table = new StringBuilder("kind | server killed | back after | sentence\n");
+        var rounds = (s_long ? s_kinds.SelectMany(kind => new[] { (kind, true), (kind, false) }) : s_kinds.Take(12).Select((kind, i) => (kind, i % 5 == 0))).ToArray();
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(async half =>
+        {
+            await using var served = await ServedNamespace.StartAsync();
+            foreach (var (kind, kill) in rounds.Where((_, i) => i % 2 == half))
+            {
+                var line = await CutAsync(served, kind.Name, kind.Operations, kill);
+                lock (table)
+                {
+                    table.AppendLine(line);
+                }
+            }
+        }));
+        TestContext.Current.TestOutputHelper?.WriteLine(table.ToString());
+    }
+
+    [Fact]
+    public async Task ConfirmAndRollback_OnARunningServer_KeepOrRestore()
+    {
+        await using var served = await ServedNamespace.StartAsync();
+        await ConfirmAsync(served);
+        await RollBackByCommandAsync(served);
+    }
+
+    private static async Task ConfirmAsync(ServedNamespace served)
+    {
+        using var http = served.NewClient();
+        using var old = served.NewClient();
+        (await old.GetAsync("/api/v1/changes/pending", Token)).EnsureSuccessStatusCode();
+        HostOperation[] harmless = [new AddAddress(s_host, s_eth1, Prefix("10.66.1.7/24"))];
+
+        var applied = await ServedNamespace.ApplyAsync(http, harmless, 600);
+        Assert.Equal(HttpStatusCode.Accepted, applied.StatusCode);
+        Assert.True(applied.Headers.ConnectionClose);
+        var pending = await applied.Content.ReadFromJsonAsync<JsonElement>(Token);
+        var id = pending.GetProperty("id").GetGuid();
+
+        var refused = await old.PostAsync($"/api/v1/changes/{id}/confirm", null, Token);
+        Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+        Assert.Contains("opened before the change", (await refused.Content.ReadFromJsonAsync<JsonElement>(Token)).GetProperty("detail").GetString());
+        Assert.True(refused.Headers.ConnectionClose);
+        var second = await ServedNamespace.ApplyAsync(http, harmless, 600);
+        Assert.Equal(HttpStatusCode.Conflict, second.StatusCode);
+        Assert.Contains("of adam", (await second.Content.ReadFromJsonAsync<JsonElement>(Token)).GetProperty("detail").GetString());
+
+        // The server ended that connection, so this one is new.
+        var kept = await old.PostAsync($"/api/v1/changes/{id}/confirm", null, Token);
+        Assert.Equal(HttpStatusCode.OK, kept.StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await old.GetAsync("/api/v1/changes/pending", Token)).StatusCode);
+        Assert.Contains("10.66.1.7/24", NamespaceScope.Ip(served.Host, "addr"));
+        Assert.Equal(HttpStatusCode.BadRequest, (await ServedNamespace.ApplyAsync(http, harmless, 0.5)).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await http.PostAsJsonAsync("/api/v1/changes", new { operations = new[] { new { verb = "rm" } } }, Token)).StatusCode);
+    }
+
+    private static async Task RollBackByCommandAsync(ServedNamespace served)
+    {
+        var before = served.Snapshot();
+        using var http = served.NewClient();
+        var request = ServedNamespace.ApplyAsync(http, [new SetLinkState(s_host, s_eth0, false)], 600);
+        await WaitingAsync(served, await LastAsync(served));
+        await served.KillServerAsync();
+        ServedNamespace.EndGuard(Assert.Single(await served.Journal.UnendedChecksAsync(Token)));
+        await Assert.ThrowsAnyAsync<Exception>(() => request);
+        Assert.NotEqual(before, served.Snapshot());
+
+        var (code, output) = await served.MpsecAsync("network", "rollback");
+
+        Assert.True(code == 0, output);
+        Assert.Contains("asked for it; the state before is back", output);
+        await SameAsync(served, before, "rollback");
+        Assert.Equal((0, "No change waits to be confirmed; nothing was done\n"), await served.MpsecAsync("network", "rollback"));
+    }
+
+    private static async Task<string> CutAsync(ServedNamespace served, string kind, HostOperation[] operations, bool kill)
+    {
+        var before = served.Snapshot();
+        using var http = served.NewClient();
+        var last = await LastAsync(served);
+        var request = ServedNamespace.ApplyAsync(http, operations, Timeout);
+        var id = await WaitingAsync(served, last);
+        var clock = Stopwatch.StartNew();
+        if (kill)
+        {
+            await served.KillServerAsync();
+        }
+        else
+        {
+            using var probe = served.NewClient(TimeSpan.FromMilliseconds(500));
+            var reached = await ReachesAsync(probe);
+            Assert.False(reached && await served.Journal.PendingAsync(Token) is { Stage: PendingStage.Waiting }, $"{kind}: a new connection got through, so this kind cuts nobody off");
+        }
+
+        while (await served.Journal.FindAsync(id, Token) is null)
+        {
+            Assert.True(clock.Elapsed < s_limit, $"{kind}: not undone");
+            await Task.Delay(20, Token);
+        }
+
+        var took = clock.Elapsed;
+        var report = (await served.Journal.FindAsync(id, Token))!;
+        Assert.True(report.Outcome == ChangeOutcome.RolledBack, $"{kind}: {report.Sentence}");
+        await SameAsync(served, before, kind);
+        http.CancelPendingRequests();
+        await Task.WhenAny(request, Task.Delay(10, Token));
+        if (kill)
+        {
+            await served.ServeAsync();
+        }
+
+        using var again = served.NewClient();
+        Assert.True(await ReachesAsync(again), $"{kind}: the gateway cannot be reached afterwards");
+        return string.Create(CultureInfo.InvariantCulture, $"{kind} | {(kill ? "yes" : "no")} | {took.TotalSeconds:0.0} s | {report.Sentence}");
+    }
+
+    private static async Task<Guid> WaitingAsync(ServedNamespace served, Guid? last)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            if (await served.Journal.PendingAsync(Token) is { Stage: not PendingStage.Applying } pending)
+            {
+                return pending.Id;
+            }
+
+            if (await LastAsync(served) is { } ended && ended != last)
+            {
+                return ended; // A slow machine may have seen it come and go.
+            }
+
+            Assert.True(clock.Elapsed < s_limit, "the change was not applied");
+            await Task.Delay(10, Token);
+        }
+    }
+
+    private static async Task<Guid?> LastAsync(ServedNamespace served) => await served.Journal.RecentAsync(1, Token) is [var last] ? last.Id : null;
+
+    private static async Task<bool> ReachesAsync(HttpClient http)
+    {
+        try
+        {
+            return (await http.GetAsync("/healthz/live", Token)).IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !Token.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    // The kernel finishes some things by itself, such as carrier and duplicate address detection.
+    private static async Task SameAsync(ServedNamespace served, string before, string what)
+    {
+        var after = "";
+        for (var i = 0; i < 100 && (after = served.Snapshot()) != before; i++)
+        {
+            await Task.Delay(100, Token);
+        }
+
+        Assert.True(after == before, $"{what}: before\n{before}\nafter\n{after}");
+    }
+
+    private static RouteSpec Default(string hop) => new() { Destination = Prefix("0.0.0.0/0"), Interface = s_eth0, NextHop = IPAddress.Parse(hop), Metric = 100 };
+
+    private static IpPrefix Prefix(string text) => IpPrefix.Parse(text);
+}

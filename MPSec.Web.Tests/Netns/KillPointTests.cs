@@ -1,0 +1,192 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using MPSec.Changes;
+using MPSec.Changes.Kernel;
+using MPSec.Data;
+using MPSec.Linux.Gateways;
+using MPSec.Linux.Values;
+using MPSec.Tests.Changes;
+using MPSec.Tests.Data;
+
+namespace MPSec.Tests.Netns;
+
+/// <summary>
+/// The process stops at a random one of all its steps (each look at the journal, each write, each call into the kernel) while it applies, confirms or undoes
+/// on a real namespace; so may the one that recovers. In the end the state is exactly the one before or exactly the one after.
+/// </summary>
+public sealed class KillPointTests
+{
+    /// <summary>Number of kills; MPSEC_KILLS asks for more.</summary>
+    private const int Kills = 48;
+
+    private static readonly ChangeActor s_admin = new("ada", ChangeRole.Administrator);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task ApplyAndRollback_StoppedAnywhere_StateIsBeforeOrAfter()
+    {
+        using var scope = new NamespaceScope();
+        using var state = new TempState();
+        await using var prepared = await state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges());
+        var (a, b) = (scope.Add("a"), scope.Add("b"));
+        scope.Veth(a, "p1", "10.55.1.1/24", b, "p1", "10.55.1.2/24");
+        scope.Veth(a, "p2", "10.55.2.1/24", b, "p2", "10.55.2.2/24");
+        NamespaceScope.Ip(a, "route", "add", "default", "via", "10.55.1.2");
+        NamespaceScope.Ip(a, "route", "add", "default", "via", "10.55.1.2", "table", "101");
+        NamespaceScope.Ip(a, "rule", "add", "pref", "101", "from", "10.55.1.1", "table", "101");
+        await prepared.GetRequiredService<GatewayModes>().SetAsync(a, GatewayMode.Managed, s_admin, Token);
+        var (p1, p2) = (InterfaceName.Parse("p1"), InterfaceName.Parse("p2"));
+        HostOperation[] operations =
+        [
+            new AddAddress(a, p2, IpPrefix.Parse("10.55.3.1/24")),
+            new ReplaceRoute(a, new() { Destination = IpPrefix.Parse("0.0.0.0/0"), Interface = p2, NextHop = System.Net.IPAddress.Parse("10.55.2.2") }),
+            new RemoveRule(a, 101, IpPrefix.Parse("10.55.1.1/32"), 101),
+            new WriteSysctl(a, SysctlKey.Parse("net.ipv4.ip_forward"), "1"),
+            new SetMptcpLimits(a, 3, 3),
+            new AddEndpoint(a, 4, System.Net.IPAddress.Parse("10.55.2.1"), MptcpEndpointFlags.Subflow, p2),
+            SetShaper.ForPath(a, p2, 20_000_000, TimeSpan.FromMilliseconds(50), TimeSpan.Zero),
+            new SetLinkState(a, p1, false),
+        ];
+        var kernel = new NetlinkHostKernel();
+        var random = new Random(20261123);
+        var kills = int.TryParse(Environment.GetEnvironmentVariable("MPSEC_KILLS"), out var wanted) ? wanted : Kills;
+        var (done, kept, undone, tries) = (0, 0, 0, 0);
+        while (done < kills)
+        {
+            Assert.True(++tries < kills * 3, "too few of the kills hit");
+            var before = kernel.Facts(operations);
+            var plan = new ChangePlan { TitleCode = "kill", Operations = [.. operations] };
+            var fuse = new Fuse(random.Next(1, 75));
+            var wish = tries % 3;
+            try
+            {
+                await using var process = Process(state, fuse);
+                var changes = process.GetRequiredService<ChangeService>();
+                var pending = await changes.ApplyCheckedAsync(plan, s_admin, null, Token);
+                await (wish == 0 ? changes.ConfirmAsync(pending.Id, s_admin, Token) : changes.RollbackAsync(pending.Id, s_admin, Token));
+            }
+            catch (Exception) when (fuse.IsBlown)
+            {
+                done++;
+            }
+
+            // What follows may be stopped too, twice; whoever comes last finds it.
+            for (var again = 0; again < 3; again++)
+            {
+                await BuryAsync(prepared);
+                var second = new Fuse(again < 2 ? random.Next(1, 40) : int.MaxValue);
+                try
+                {
+                    await using var process = Process(state, second);
+                    await process.GetRequiredService<ChangeService>().RecoverAsync(Token);
+                    if (await process.GetRequiredService<ChangeService>().PendingAsync(Token) is { } open)
+                    {
+                        await process.GetRequiredService<ChangeService>().RollbackAsync(open.Id, s_admin, Token);
+                    }
+                }
+                catch (Exception) when (second.IsBlown)
+                {
+                    done++;
+                }
+            }
+
+            var now = kernel.Facts(operations);
+            var outcome = await prepared.GetRequiredService<ChangeJournal>().FindAsync(plan.Id, Token);
+            if (outcome is { Outcome: ChangeOutcome.Applied })
+            {
+                kept++;
+                Assert.All(operations, o => Assert.Empty(kernel.InverseOf(o)));
+                Restore(a);
+                before = kernel.Facts(operations);
+                continue;
+            }
+
+            undone++;
+            Assert.True(outcome is null or { Outcome: ChangeOutcome.RolledBack }, outcome?.Sentence);
+            Assert.Equal(before, now);
+        }
+
+        Assert.Null(await prepared.GetRequiredService<AuditLog>().VerifyAsync(Token));
+        TestContext.Current.TestOutputHelper?.WriteLine($"{done} kills in {tries} changes: {kept} kept, {undone} undone");
+    }
+
+    private static void Restore(GatewayName a)
+    {
+        NamespaceScope.Ip(a, "link", "set", "p1", "up");
+        NamespaceScope.Ip(a, "addr", "del", "10.55.3.1/24", "dev", "p2");
+        NamespaceScope.Ip(a, "route", "replace", "default", "via", "10.55.1.2");
+        NamespaceScope.Ip(a, "route", "replace", "default", "via", "10.55.1.2", "table", "101");
+        NamespaceScope.Ip(a, "rule", "add", "pref", "101", "from", "10.55.1.1", "table", "101");
+        NamespaceScope.Ip(a, "mptcp", "endpoint", "flush");
+        NamespaceScope.Ip(a, "mptcp", "limits", "set", "subflows", "2", "add_addr_accepted", "0");
+        NamespaceScope.In(a, "sysctl", "-qw", "net.ipv4.ip_forward=0");
+        NamespaceScope.Run("tc", "-n", a.Value, "qdisc", "del", "dev", "p2", "root");
+    }
+
+    // The process that was "killed" is this one; the journal must take it for dead.
+    private static async Task BuryAsync(IServiceProvider provider)
+    {
+        var dead = $"1/1/{ProcessMark.Current.Boot}";
+        await using var context = TempState.Context(provider);
+        await context.Set<ChangeCheck>().ExecuteUpdateAsync(c => c.SetProperty(x => x.Guard, dead), Token);
+        await context.Set<ChangeIntent>().ExecuteUpdateAsync(i => i.SetProperty(x => x.Process, dead), Token);
+    }
+
+    private static ServiceProvider Process(TempState state, Fuse fuse) => state.Build(s => s
+        .AddSingleton(TimeProvider.System)
+        .AddMPSecChanges()
+        .AddSingleton<FakeDeadMan>()
+        .AddSingleton<IDeadManStart>(p => p.GetRequiredService<FakeDeadMan>())
+        .AddSingleton<IHostKernel>(new FusedKernel(fuse))
+        .AddSingleton<IDbContextFactory<MPSecDbContext>>(p => new FusedContexts(fuse, p.GetRequiredService<DbContextOptions<MPSecDbContext>>())));
+
+    /// <summary>Lets a number of steps pass; after that nothing works any more, as in a process that is gone.</summary>
+    private sealed class Fuse(int steps)
+    {
+        private int _left = steps;
+
+        public bool IsBlown { get; private set; }
+
+        public void Step()
+        {
+            if (--_left <= 0)
+            {
+                IsBlown = true;
+                throw new InvalidOperationException("this process is gone");
+            }
+        }
+    }
+
+    private sealed class FusedContexts(Fuse fuse, DbContextOptions<MPSecDbContext> options) : IDbContextFactory<MPSecDbContext>
+    {
+        public MPSecDbContext CreateDbContext()
+        {
+            fuse.Step();
+            return new(options);
+        }
+    }
+
+    private sealed class FusedKernel(Fuse fuse) : IHostKernel
+    {
+        private readonly NetlinkHostKernel _kernel = new();
+
+        public IReadOnlyList<HostOperation> InverseOf(HostOperation operation)
+        {
+            fuse.Step();
+            return _kernel.InverseOf(operation);
+        }
+
+        public void Apply(HostOperation operation)
+        {
+            fuse.Step();
+            _kernel.Apply(operation);
+        }
+
+        public IReadOnlyList<string> Facts(IReadOnlyCollection<HostOperation> operations)
+        {
+            fuse.Step();
+            return _kernel.Facts(operations);
+        }
+    }
+}

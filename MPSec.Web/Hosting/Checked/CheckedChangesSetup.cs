@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Connections;
+using MPSec.Changes;
+
+namespace MPSec.Hosting.Checked;
+
+/// <summary>When a connection was accepted.</summary>
+/// <param name="Milliseconds">Milliseconds of <see cref="IBootClock"/>.</param>
+internal sealed record ConnectionStart(long Milliseconds);
+
+/// <summary>What a checked change needs of the web server: the age of connections, and browsers that open new ones.</summary>
+internal static class CheckedChangesSetup
+{
+    public static WebApplicationBuilder AddCheckedChanges(this WebApplicationBuilder builder, MPSecOptions options)
+    {
+        builder.Services.AddSingleton(new ConfirmationTime(TimeSpan.FromSeconds(options.ConfirmSecondsMinimum)));
+        builder.Services.AddSingleton<PendingChangeWatch>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<PendingChangeWatch>());
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureEndpointDefaults(listen =>
+        {
+            var clock = kestrel.ApplicationServices.GetRequiredService<IBootClock>();
+            listen.Use(next => connection =>
+            {
+                connection.Features.Set(new ConnectionStart(clock.Milliseconds));
+                return next(connection);
+            });
+        }));
+        return builder;
+    }
+
+    /// <summary>While a change waits, every answer ends its connection, so that the next request proves the way anew.</summary>
+    public static WebApplication UseFreshConnections(this WebApplication app)
+    {
+        var watch = app.Services.GetRequiredService<PendingChangeWatch>();
+        app.Use((context, next) =>
+        {
+            context.Response.OnStarting(() =>
+            {
+                if (watch.Current is null || context.WebSockets.IsWebSocketRequest)
+                {
+                    return Task.CompletedTask;
+                }
+
+                if (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol))
+                {
+                    context.Response.Headers.Connection = "close";
+                }
+                else
+                {
+                    context.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionLifetimeNotificationFeature>()?.RequestClose();
+                }
+
+                return Task.CompletedTask;
+            });
+            return next();
+        });
+        return app;
+    }
+}
