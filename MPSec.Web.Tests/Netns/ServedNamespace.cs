@@ -37,6 +37,7 @@ internal sealed class ServedNamespace : IAsyncDisposable
         _client = _scope.Add("c");
         _scope.Veth(Host, "eth0", Server + "/24", _client, "eth0", "10.77.1.2/24");
         _scope.Veth(Host, "eth1", "10.66.1.1/24", _client, "eth1", null);
+        NamespaceScope.In(_client, "sysctl", "-qw", "net.ipv4.conf.eth1.arp_ignore=8"); // who looks for the client on the other link finds nobody
         NamespaceScope.Ip(_client, "addr", "add", Client + "/32", "dev", "lo");
         NamespaceScope.Ip(Host, "addr", "add", "fd00:77::1/64", "dev", "eth0");
         NamespaceScope.Ip(Host, "route", "add", "default", "via", "10.77.1.2", "metric", "100");
