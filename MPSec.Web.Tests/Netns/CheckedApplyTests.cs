@@ -113,6 +113,7 @@ public sealed class CheckedApplyTests
         await WaitingAsync(served, await LastAsync(served));
         await served.KillServerAsync();
         ServedNamespace.EndGuard(Assert.Single(await served.Journal.UnendedChecksAsync(Token)));
+        http.CancelPendingRequests(); // its answer can never come
         await Assert.ThrowsAnyAsync<Exception>(() => request);
         Assert.NotEqual(before, served.Snapshot());
 
