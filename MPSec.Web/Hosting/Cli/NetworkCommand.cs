@@ -6,5 +6,5 @@ namespace MPSec.Hosting.Cli;
 public static class NetworkCommand
 {
     /// <summary>The verb with its subcommands.</summary>
-    public static Command Create() => new("network", "Paths and routing of a gateway") { NetworkShowCommand.Create(), NetworkRollbackCommand.Create() };
+    public static Command Create() => new("network", "Paths and routing of a gateway") { NetworkShowCommand.Create(), NetworkFileCommand.Export(), NetworkFileCommand.Apply(), NetworkRollbackCommand.Create() };
 }
