@@ -62,6 +62,8 @@ public sealed class SamplingBenchTests
         Assert.False(report.Passed);
         Assert.Equal(3, text.Split("FAILED").Length - 1);
         Assert.Contains("read: link a", text);
-        Assert.DoesNotContain("FAILED", BenchCommand.Text(report with { Differences = [], CpuRatio = 5, CoreShareAtOneHertz = 0.0149 }));
+        var sound = report with { Differences = [], CpuRatio = 5, FullCpuRatio = 5, CoreShareAtOneHertz = 0.0149 };
+        Assert.DoesNotContain("FAILED", BenchCommand.Text(sound));
+        Assert.Contains("FAILED", BenchCommand.Text(sound with { FullCpuRatio = 4.9 }));
     }
 }

@@ -249,8 +249,8 @@ public sealed record SamplingReport
     /// <summary>Both sides tell the same facts.</summary>
     public bool FactsAgree => Differences.Count == 0;
 
-    /// <summary>The ratio reaches its bar.</summary>
-    public bool RatioHolds => CpuRatio >= SamplingBench.RatioBar;
+    /// <summary>The ratio reaches its bar, for the facts that both tell and for the whole reading, which tells more.</summary>
+    public bool RatioHolds => CpuRatio >= SamplingBench.RatioBar && FullCpuRatio >= SamplingBench.RatioBar;
 
     /// <summary>The share stays below its bar.</summary>
     public bool ShareHolds => CoreShareAtOneHertz < SamplingBench.ShareBar;

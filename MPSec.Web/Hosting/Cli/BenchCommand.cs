@@ -74,7 +74,7 @@ public static class BenchCommand
             Line($"          {difference}");
         }
 
-        Bar(report.RatioHolds, $"CPU ratio {report.CpuRatio:0.0}, at least {SamplingBench.RatioBar:0.0}");
+        Bar(report.RatioHolds, $"CPU ratio {report.CpuRatio:0.0} for equal facts, {report.FullCpuRatio:0.0} for the whole reading, each at least {SamplingBench.RatioBar:0.0}");
         Bar(report.ShareHolds, $"one reading a second costs {report.CoreShareAtOneHertz * 100:0.00} % of a core, below {SamplingBench.ShareBar * 100:0.0} %");
         return text.ToString();
 
