@@ -98,12 +98,19 @@ public sealed partial class MptcpSettingsPanel(
 
         var before = _seen;
         _seen = reading;
-        if (before is not null && !(before.MptcpSettings.SequenceEqual(reading.MptcpSettings) && before.Endpoints.SequenceEqual(reading.Endpoints) && before.Limits == reading.Limits
-            && before.Addresses.SequenceEqual(reading.Addresses)))
+        // A change of our own and one in a terminal may both fall between two samples: what is shown counts too, not only the sample before.
+        if (Differs(reading) || (before is not null && !(before.MptcpSettings.SequenceEqual(reading.MptcpSettings) && before.Endpoints.SequenceEqual(reading.Endpoints) && before.Limits == reading.Limits
+            && before.Addresses.SequenceEqual(reading.Addresses))))
         {
             await LoadAsync();
         }
     }
+
+    private bool Differs(GatewayReading reading) => _snapshot is { } shown
+        && (!Own(shown.Endpoints).SequenceEqual(Own(reading.Endpoints)) || (reading.Limits is { } limits && shown.Limits != limits)
+            || shown.Settings.Any(s => reading.MptcpSettings.TryGetValue(s.Name, out var value) && s.Value is { } known && known != value));
+
+    private static IEnumerable<MptcpEndpoint> Own(IEnumerable<MptcpEndpoint> endpoints) => endpoints.Where(e => !e.Flags.HasFlag(MptcpEndpointFlags.Implicit)).OrderBy(e => e.Id);
 
     private async Task LoadAsync()
     {
