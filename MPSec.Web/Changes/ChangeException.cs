@@ -29,6 +29,9 @@ public enum ChangeFault
 
     /// <summary>Too late: the change was or is being undone.</summary>
     Expired,
+
+    /// <summary>Somebody else saved another version meanwhile; nothing was overwritten.</summary>
+    Outdated,
 }
 
 /// <summary>A change that was refused or failed. The message is one sentence that names the object and the reason.</summary>

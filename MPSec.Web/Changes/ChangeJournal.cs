@@ -10,7 +10,7 @@ namespace MPSec.Changes;
 /// The durable record of changes (SQLite, synchronous=FULL): what is intended is on disk before it is done. Also the lock: a gateway with an open
 /// intent of a living process is busy, whichever process asks.
 /// </summary>
-public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, AuditLog audit, IBootClock clock, TimeProvider time)
+public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> contexts, AuditLog audit, IEnumerable<IChangeWitness> witnesses, IBootClock clock, TimeProvider time)
 {
     /// <summary>Writes the intent, unless another change of its gateways is running.</summary>
     /// <exception cref="ChangeException"><see cref="ChangeFault.Busy"/>.</exception>
@@ -53,6 +53,10 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
                     Operation = OperationJson.Write(operation),
                 })],
             });
+            foreach (var witness in witnesses)
+            {
+                await witness.RecordAsync(context, plan, actor, cancellationToken);
+            }
         }, cancellationToken);
     }
 

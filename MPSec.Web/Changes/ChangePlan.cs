@@ -45,6 +45,9 @@ public sealed record ChangePlan
     /// </summary>
     public bool RollsForward { get; init; }
 
+    /// <summary>What becomes of the saved configuration; null when a restart of the machine may forget the change, as with IP Down.</summary>
+    public ConfigurationEdit? Configuration { get; init; }
+
     /// <summary>Every gateway that the plan touches, in the order of first use.</summary>
     public ImmutableArray<GatewayName> Gateways => [.. Operations.SelectMany(o => o.Gateways).Distinct()];
 
@@ -54,6 +57,11 @@ public sealed record ChangePlan
     internal static IEnumerable<string> Lines(HostOperation operation) =>
         operation is SetShaper { DelayCommand: { } delay } ? [operation.ToShellText(), string.Join(' ', delay.Select(ShellText.Quote))] : [operation.ToShellText()];
 }
+
+/// <summary>How a change alters the configuration that is restored when the machine starts.</summary>
+/// <param name="Document">The whole new configuration of the plan's only gateway; null when it is the saved one with the plan's operations added.</param>
+/// <param name="BaseVersion">Version that the person saw; the change is refused when there is a newer one. Null when nothing was seen that could be outdated.</param>
+public sealed record ConfigurationEdit(string? Document = null, int? BaseVersion = null);
 
 /// <summary>What a plan would do now and how it would be undone, as commands.</summary>
 /// <param name="Commands">The way there; operations whose result is there already are left out.</param>
