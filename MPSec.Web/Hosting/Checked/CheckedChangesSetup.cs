@@ -1,5 +1,8 @@
 using Microsoft.AspNetCore.Connections;
 using MPSec.Changes;
+using MPSec.Components.Layout;
+using MPSec.Features;
+using MPSec.Hosting.Shell;
 
 namespace MPSec.Hosting.Checked;
 
@@ -15,6 +18,10 @@ internal static class CheckedChangesSetup
         builder.Services.AddSingleton(new ConfirmationTime(TimeSpan.FromSeconds(options.ConfirmSecondsMinimum)));
         builder.Services.AddSingleton<PendingChangeWatch>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<PendingChangeWatch>());
+        builder.Services.AddScoped<BrowserArrival>();
+        builder.Services.AddScoped<ChangeDesk>();
+        builder.Services.AddSingleton<ChangeTitles>();
+        builder.Services.AddSingleton(new PageSlotEntry(LayoutSlots.AbovePage, 0, typeof(PendingChangeBar)));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureEndpointDefaults(listen =>
         {
             var clock = kestrel.ApplicationServices.GetRequiredService<IBootClock>();
@@ -31,6 +38,8 @@ internal static class CheckedChangesSetup
     public static WebApplication UseFreshConnections(this WebApplication app)
     {
         var watch = app.Services.GetRequiredService<PendingChangeWatch>();
+        var shell = app.Services.GetRequiredService<ShellState>();
+        watch.Changed += () => shell.SetPendingChanges(watch.Current is null ? 0 : 1);
         app.Use((context, next) =>
         {
             context.Response.OnStarting(() =>
