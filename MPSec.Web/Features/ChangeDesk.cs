@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.Extensions.Localization;
-using Microsoft.JSInterop;
 using MPSec.Changes;
 using MPSec.Components.Controls;
 using MPSec.Components.Layout;
@@ -25,14 +24,12 @@ public sealed class ChangeDesk(
     BrowserArrival arrival,
     IDialogService dialogs,
     ISnackbar snackbar,
-    IJSRuntime js,
+    IConnectionProof proof,
     TimeProvider time,
-    IStringLocalizer<ChangeTexts> texts) : IAsyncDisposable
+    IStringLocalizer<ChangeTexts> texts)
 {
     private static readonly TimeSpan s_busyPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(150);
-
-    private IJSObjectReference? _module;
 
     /// <summary>The change that this page has applied and a person must confirm; null when there is none.</summary>
     public Guid? Asks { get; private set; }
@@ -74,29 +71,6 @@ public sealed class ChangeDesk(
             }
 
             return new(null, e.Message);
-        }
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (_module is not null)
-        {
-            await QuietlyAsync(_module.DisposeAsync().AsTask());
-        }
-    }
-
-    /// <summary>Says by a new connection of this browser that the change is kept; false when none got through.</summary>
-    internal async Task<bool> ConfirmAsync(Guid change)
-    {
-        var kept = false;
-        await QuietlyAsync(Confirm());
-        return kept;
-
-        async Task Confirm()
-        {
-            _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./js/checked.js");
-            kept = await _module.InvokeAsync<bool>("confirm", change);
         }
     }
 
@@ -158,7 +132,7 @@ public sealed class ChangeDesk(
     {
         Asks = danger >= DangerLevel.MayCutOff ? plan.Id : null;
         var pending = await ApplyPatientlyAsync(plan, actor);
-        if (danger < DangerLevel.MayCutOff && !await ConfirmAsync(pending.Id))
+        if (danger < DangerLevel.MayCutOff && !await proof.ConfirmAsync(pending.Id))
         {
             Asks = plan.Id; // it did cut this browser off, or the browser is slow: let the person decide
             watch.Refresh();
@@ -190,18 +164,6 @@ public sealed class ChangeDesk(
             {
                 await Task.Delay(s_look, time);
             }
-        }
-    }
-
-    private static async Task QuietlyAsync(Task call)
-    {
-        try
-        {
-            await call;
-        }
-        catch (Exception e) when (e is JSException or JSDisconnectedException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
-        {
-            // The browser has gone or does not answer; the dead-man knows what to do.
         }
     }
 }

@@ -19,6 +19,7 @@ internal static class CheckedChangesSetup
         builder.Services.AddSingleton<PendingChangeWatch>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<PendingChangeWatch>());
         builder.Services.AddScoped<BrowserArrival>();
+        builder.Services.AddScoped<IConnectionProof, BrowserConnectionProof>();
         builder.Services.AddScoped<ChangeDesk>();
         builder.Services.AddSingleton<ChangeTitles>();
         builder.Services.AddSingleton(new PageSlotEntry(LayoutSlots.AbovePage, 0, typeof(PendingChangeBar)));
