@@ -31,8 +31,22 @@ public sealed class ChangeDesk(
     private static readonly TimeSpan s_busyPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(150);
 
-    /// <summary>The change that this page has applied and a person must confirm; null when there is none.</summary>
+    private (Guid Change, ChangeWish Wish, ChangeActor Actor)? _last;
+
+    /// <summary>The change that this page applies or has applied and a person must confirm; null when there is none.</summary>
     public Guid? Asks { get; private set; }
+
+    /// <summary>Whether <paramref name="change"/> is the last one of this page, so that it can be asked for again.</summary>
+    public bool CanRepeat(Guid change) => _last?.Change == change;
+
+    /// <summary>Asks for the last change again, planned from the facts of now.</summary>
+    public async Task RepeatAsync()
+    {
+        if (_last is { } last)
+        {
+            await RunAsync(last.Wish, last.Actor);
+        }
+    }
 
     /// <summary>The way by which this browser reaches the machine, by the kernel's routes of this moment.</summary>
     public Task<AdminWay> WayAsync() => Task.Run(() => AdminReach.Find(Parse(arrival.Server), Parse(arrival.Client)));
@@ -53,6 +67,7 @@ public sealed class ChangeDesk(
                 return ChangeAnswer.GivenUp;
             }
 
+            _last = (plan.Id, wish, actor);
             var report = HasWayBack(plan) ? await ApplyAsync(plan, actor, danger) : await changes.RunAsync(plan, actor, CancellationToken.None);
             if (report.Outcome == ChangeOutcome.Applied)
             {

@@ -22,9 +22,8 @@ public sealed partial class PendingChangeBar(
     private ElementReference _dialog;
     private IJSObjectReference? _module;
     private IJSObjectReference? _countdown;
-    private Guid _counted;
+    private (Guid, PendingStage) _counted;
     private Guid? _dismissed;
-    private bool _open = true;
     private bool _busy;
     private ChangeActor _actor = new("anonymous", ChangeRole.Viewer);
 
@@ -37,6 +36,11 @@ public sealed partial class PendingChangeBar(
 
     /// <summary>The last change, when this person made it and it does not stand.</summary>
     private ChangeReport? Told => watch.LastEnded is { Outcome: not ChangeOutcome.Applied } ended && ended.Actor == _actor.Name && ended.Id != _dismissed && time.GetUtcNow() - ended.At < s_news ? ended : null;
+
+    /// <summary>
+    /// The change that this person is asked about. One that may cut the browser off is shown before it is applied: afterwards the server may not be able to tell.
+    /// </summary>
+    private PendingChange? Asked => _pending is { } pending && IsMine(pending) && (pending.Stage == PendingStage.Waiting || (pending.Stage == PendingStage.Applying && pending.Id == desk.Asks)) ? pending : null;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -61,12 +65,13 @@ public sealed partial class PendingChangeBar(
     /// <inheritdoc/>
     protected override async Task OnAfterRenderAsync(bool firstRender)
     {
-        if (_pending is { Stage: PendingStage.Waiting } pending && IsMine(pending) && _open)
+        if (Asked is { } asked)
         {
-            if (_counted != pending.Id)
+            if (_counted != (asked.Id, asked.Stage))
             {
-                _counted = pending.Id;
-                await QuietlyAsync(CountAsync(pending));
+                await StopAsync();
+                _counted = (asked.Id, asked.Stage);
+                await QuietlyAsync(CountAsync(asked));
             }
         }
         else if (_counted != default)
@@ -88,21 +93,14 @@ public sealed partial class PendingChangeBar(
     private void Take()
     {
         var now = watch.Current;
-        var shown = now is { Stage: PendingStage.Reverting } || watch.IsOverdue || (now is { Stage: PendingStage.Waiting } && now.Id == desk.Asks);
-        if (now?.Id != _pending?.Id)
-        {
-            _open = true;
-        }
-
+        var shown = now is { Stage: PendingStage.Reverting } || watch.IsOverdue || (now is not null && now.Id == desk.Asks);
         _pending = shown ? now : null;
     }
-
-    private void OpenAsync() => _open = true;
 
     private async Task CountAsync(PendingChange pending)
     {
         _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./js/checked.js");
-        _countdown = await _module.InvokeAsync<IJSObjectReference>("count", _dialog, pending.Id, pending.Remaining.TotalMilliseconds, pending.Timeout.TotalMilliseconds);
+        _countdown = await _module.InvokeAsync<IJSObjectReference>("count", _dialog, (pending.Stage == PendingStage.Waiting ? pending.Remaining : pending.Timeout).TotalMilliseconds, pending.Timeout.TotalMilliseconds);
     }
 
     private async Task StopAsync()
@@ -114,6 +112,12 @@ public sealed partial class PendingChangeBar(
             await QuietlyAsync(countdown.InvokeVoidAsync("stop").AsTask());
             await QuietlyAsync(countdown.DisposeAsync().AsTask());
         }
+    }
+
+    private async Task AgainAsync()
+    {
+        _dismissed = Told?.Id;
+        await desk.RepeatAsync();
     }
 
     private async Task RevertAsync(Guid change)

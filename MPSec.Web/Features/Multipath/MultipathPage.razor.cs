@@ -183,7 +183,8 @@ public sealed partial class MultipathPage(
             return;
         }
 
-        await RunAsync(wish.Path, new(L["DownTitle", wish.Path], L["DownSummary"], L["DownConfirm", wish.Path], L[wish.Up ? "DoneUp" : "DoneDown", wish.Path])
+        await RunAsync(wish.Path, new(
+            L[wish.Up ? "UpTitle" : "DownTitle", wish.Path], L[wish.Up ? "UpSummary" : "DownSummary"], L[wish.Up ? "UpConfirm" : "DownConfirm", wish.Path], L[wish.Up ? "DoneUp" : "DoneDown", wish.Path])
         {
             Plan = () => wish.Up ? control.UpAsync(Name, link) : Task.FromResult(control.Down(Name, link)),
             AlwaysAsk = false,

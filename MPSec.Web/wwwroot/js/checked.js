@@ -19,7 +19,8 @@ export async function confirm(id) {
 }
 
 // Runs the countdown of one dialog until the returned object is stopped.
-export function count(root, id, remaining, total) {
+export function count(root, remaining, total) {
+  const id = root.dataset.change;
   const end = performance.now() + remaining;
   deadline = end;
   const part = name => root.querySelector(`[data-${name}]`);
@@ -79,6 +80,12 @@ export function count(root, id, remaining, total) {
     },
   };
 }
+
+// Escape closes the dialog; the bar above the page opens it again.
+document.addEventListener("click", e => {
+  const dialog = e.target.closest?.("[data-decide]") && document.querySelector("dialog.keep");
+  if (dialog && !dialog.open) dialog.showModal();
+});
 
 // The dialog about a lost connection says when the way back opens by itself.
 setInterval(() => {
