@@ -30,6 +30,7 @@ internal sealed class ServedNamespace : IAsyncDisposable
     private readonly GatewayName _client;
     private ServiceProvider? _services;
     private Process? _serve;
+    private int _connections;
 
     private ServedNamespace()
     {
@@ -45,6 +46,9 @@ internal sealed class ServedNamespace : IAsyncDisposable
     }
 
     public GatewayName Host { get; }
+
+    /// <summary>Connections that clients have opened so far.</summary>
+    public int ConnectionsOpened => Volatile.Read(ref _connections);
 
     public ChangeJournal Journal => _services!.GetRequiredService<ChangeJournal>();
 
@@ -116,6 +120,7 @@ internal sealed class ServedNamespace : IAsyncDisposable
                 {
                     socket.Bind(new IPEndPoint(IPAddress.Parse(Client), 0));
                     await socket.ConnectAsync(IPAddress.Parse(Server), context.DnsEndPoint.Port, cancellationToken);
+                    Interlocked.Increment(ref _connections);
                     return new NetworkStream(socket, ownsSocket: true);
                 }
                 catch
