@@ -29,6 +29,7 @@ internal static class ChangeDeskSetup
     public static IServiceCollection AddChangeDesk(this IServiceCollection services, IServiceProvider changes) => services
         .AddSingleton(changes.GetRequiredService<ChangeService>())
         .AddSingleton(changes.GetRequiredService<ChangeJournal>())
+        .AddSingleton(ConfirmationTime.Standard)
         .AddSingleton<PendingChangeWatch>()
         .AddSingleton(new FakeBrowser(changes.GetRequiredService<ChangeService>()))
         .AddSingleton<IConnectionProof>(p => p.GetRequiredService<FakeBrowser>())

@@ -25,6 +25,7 @@ public sealed class ChangeDesk(
     IDialogService dialogs,
     ISnackbar snackbar,
     IConnectionProof proof,
+    ConfirmationTime confirmation,
     TimeProvider time,
     IStringLocalizer<ChangeTexts> texts)
 {
@@ -48,8 +49,11 @@ public sealed class ChangeDesk(
         }
     }
 
+    /// <summary>The way by which this browser reached the machine when <see cref="FindWayAsync"/> last looked.</summary>
+    public AdminWay Way { get; private set; } = AdminWay.Unknown;
+
     /// <summary>The way by which this browser reaches the machine, by the kernel's routes of this moment.</summary>
-    public Task<AdminWay> WayAsync() => Task.Run(() => AdminReach.Find(Parse(arrival.Server), Parse(arrival.Client)));
+    public async Task<AdminWay> FindWayAsync() => Way = await Task.Run(() => AdminReach.Find(Parse(arrival.Server), Parse(arrival.Client)));
 
     /// <summary>Plans, asks, applies, proves, tells.</summary>
     public async Task<ChangeAnswer> RunAsync(ChangeWish wish, ChangeActor actor)
@@ -60,7 +64,7 @@ public sealed class ChangeDesk(
         {
             var plan = await wish.Plan();
             actor.Require(plan.RequiredRole);
-            var way = await WayAsync();
+            var way = await FindWayAsync();
             var danger = Danger(plan, way);
             if ((danger > DangerLevel.Harmless || wish.AlwaysAsk) && !await AskAsync(wish, plan, danger, way))
             {
@@ -135,7 +139,7 @@ public sealed class ChangeDesk(
         if (danger == DangerLevel.MayCutOff)
         {
             yield return way.IsHidden ? texts["ReachHidden", way.Client?.ToString() ?? Figures.Missing] : texts["ReachTouched", by, way.Client?.ToString() ?? Figures.Missing];
-            yield return texts["ReachChecked", ConfirmationTime.Default.TotalSeconds];
+            yield return texts["ReachChecked", confirmation.Usual.TotalSeconds];
         }
         else if (!way.IsHidden)
         {

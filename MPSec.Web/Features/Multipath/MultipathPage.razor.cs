@@ -148,6 +148,7 @@ public sealed partial class MultipathPage(
         }));
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
         _peer = peers.PeerOf(name)?.Value;
+        await desk.FindWayAsync();
         await LoadRightsAsync();
     }
 

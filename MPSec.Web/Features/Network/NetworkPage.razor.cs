@@ -163,6 +163,7 @@ public sealed partial class NetworkPage(
             StateHasChanged();
         }));
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
+        await desk.FindWayAsync();
         await LoadRightsAsync();
         await AskAsync();
     }

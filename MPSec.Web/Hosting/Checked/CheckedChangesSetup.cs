@@ -15,7 +15,7 @@ internal static class CheckedChangesSetup
 {
     public static WebApplicationBuilder AddCheckedChanges(this WebApplicationBuilder builder, MPSecOptions options)
     {
-        builder.Services.AddSingleton(new ConfirmationTime(TimeSpan.FromSeconds(options.ConfirmSecondsMinimum)));
+        builder.Services.AddSingleton(new ConfirmationTime(TimeSpan.FromSeconds(options.ConfirmSecondsMinimum), TimeSpan.FromSeconds(options.ConfirmSeconds)));
         builder.Services.AddSingleton<OpenConnections>();
         builder.Services.AddSingleton<PendingChangeWatch>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<PendingChangeWatch>());
