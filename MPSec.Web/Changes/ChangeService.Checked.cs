@@ -27,7 +27,7 @@ public sealed partial class ChangeService
     /// </summary>
     /// <param name="plan">The plan; one that rolls forward or deletes a namespace cannot be undone and is refused.</param>
     /// <param name="actor">Who asks.</param>
-    /// <param name="timeout">Time to confirm, 10 to 600 s; 60 s when null.</param>
+    /// <param name="timeout">Time to confirm, 10 to 600 s; the usual time when null.</param>
     /// <param name="cancellationToken">Stops waiting before the first operation.</param>
     /// <returns>The change, applied, with the time that is left.</returns>
     /// <exception cref="ChangeException">It was refused, or it failed and was undone; the sentence says which and why.</exception>
@@ -35,7 +35,7 @@ public sealed partial class ChangeService
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(actor);
-        var limit = timeout ?? ConfirmationTime.Default;
+        var limit = timeout ?? confirmation.Usual;
         await AdmitAsync(plan, actor, async () =>
         {
             confirmation.Require(limit);

@@ -33,16 +33,14 @@ public sealed record PendingChange(
 
 /// <summary>How long a change may wait for its confirmation.</summary>
 /// <param name="Shortest">Shorter ones are refused.</param>
-public sealed record ConfirmationTime(TimeSpan Shortest)
+/// <param name="Usual">When nothing else is asked for.</param>
+public sealed record ConfirmationTime(TimeSpan Shortest, TimeSpan Usual)
 {
-    /// <summary>When nothing else is asked for: as long as OpenWrt's rpcd waits.</summary>
-    public static readonly TimeSpan Default = TimeSpan.FromSeconds(60);
-
     /// <summary>Longer ones are refused.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(600);
 
-    /// <summary>10 s: a person needs that long to read what is asked.</summary>
-    public static readonly ConfirmationTime Standard = new(TimeSpan.FromSeconds(10));
+    /// <summary>At least 10 s, because a person needs that long to read what is asked; usually 60 s, as long as OpenWrt's rpcd waits.</summary>
+    public static readonly ConfirmationTime Standard = new(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(60));
 
     /// <exception cref="ChangeException">Out of range.</exception>
     public void Require(TimeSpan timeout)

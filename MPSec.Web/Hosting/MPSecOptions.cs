@@ -24,6 +24,9 @@ public sealed class MPSecOptions
     /// <summary>Time between two readings of a gateway while somebody looks, in milliseconds: 100 to 60,000.</summary>
     public int SampleIntervalMs { get; set; } = 1000;
 
+    /// <summary>Time to confirm a change that may cut the browser off, in seconds: ConfirmSecondsMinimum to 600.</summary>
+    public int ConfirmSeconds { get; set; } = 60;
+
     /// <summary>Shortest time to confirm a checked change that may be asked for, in seconds: 1 to 60.</summary>
     public int ConfirmSecondsMinimum { get; set; } = 10;
 
@@ -73,6 +76,11 @@ public sealed class MPSecOptionsValidator : IValidateOptions<MPSecOptions>
         if (options.ConfirmSecondsMinimum is < 1 or > 60)
         {
             faults.Add("ConfirmSecondsMinimum: must be 1 to 60");
+        }
+
+        if (options.ConfirmSeconds < options.ConfirmSecondsMinimum || options.ConfirmSeconds > 600)
+        {
+            faults.Add($"ConfirmSeconds: must be {options.ConfirmSecondsMinimum} to 600");
         }
 
         if (string.Equals(Environment.GetEnvironmentVariable("ASPNETCORE_FORWARDEDHEADERS_ENABLED"), "true", StringComparison.OrdinalIgnoreCase))

@@ -32,12 +32,12 @@ public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _kernel.Values["net.mptcp.stale_loss_cnt"] = "4";
-        _changes = await _state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges().AddSingleton<IHostKernel>(_kernel));
+        _changes = await _state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges().AddFakeDeadMan().AddSingleton<IHostKernel>(_kernel));
         await _changes.GetRequiredService<GatewayModes>().SetAsync(MptcpFacts.Gateway, GatewayMode.Managed, new("ada", ChangeRole.Administrator), Xunit.TestContext.Current.CancellationToken);
         JSInterop.Mode = JSRuntimeMode.Loose;
         Services.AddLogging().AddLocalization().AddMudServices(o => o.PopoverOptions.CheckForPopoverProvider = false);
         Services.AddSingleton(TimeProvider.System).AddSingleton<IMptcpSettingsSource>(_source).AddSingleton<MptcpSettingsService>().AddSingleton<ILiveFeeds<GatewaySnapshot, RatePoint>>(new NoFeeds());
-        Services.AddSingleton(_changes.GetRequiredService<ChangeService>()).AddSingleton(_changes.GetRequiredService<GatewayModes>());
+        Services.AddSingleton(_changes.GetRequiredService<GatewayModes>()).AddChangeDesk(_changes);
     }
 
     public new async ValueTask DisposeAsync()

@@ -40,6 +40,15 @@ public sealed class GuardTests(SignInFixture fixture) : IClassFixture<SignInFixt
     }
 
     [Fact]
+    public async Task Circuit_OverPlainHttpFromAnotherMachine_GetsItsStartUpScripts()
+    {
+        using var client = fixture.App.Client();
+        await fixture.App.SignInAsync(client, "viewer");
+        client.DefaultRequestHeaders.Remove("Origin"); // a browser sends no Origin with a GET, and no Sec-Fetch-Site where the address is not trusted
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/_blazor/initializers", Stop)).StatusCode);
+    }
+
+    [Fact]
     public async Task Circuit_OwnOriginSignedIn_Negotiates()
     {
         using var client = fixture.App.Client();

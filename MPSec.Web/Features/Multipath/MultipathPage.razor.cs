@@ -16,6 +16,7 @@ public sealed partial class MultipathPage(
     ILiveFeeds<GatewaySnapshot, RatePoint> feeds,
     MultipathService service,
     PathControl control,
+    ChangeDesk desk,
     ChangeService changes,
     GatewayModes modes,
     IPeerDirectory peers,
@@ -147,6 +148,7 @@ public sealed partial class MultipathPage(
         }));
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
         _peer = peers.PeerOf(name)?.Value;
+        await desk.FindWayAsync();
         await LoadRightsAsync();
     }
 
@@ -182,44 +184,28 @@ public sealed partial class MultipathPage(
             return;
         }
 
-        var subflows = _paths?.Lanes.FirstOrDefault(l => l.Name == wish.Path)?.Subflows ?? 0;
-        await RunAsync(
-            wish.Path,
-            () => wish.Up ? control.UpAsync(Name, link) : Task.FromResult(control.Down(Name, link)),
-            wish.Up ? null : new(L["DownTitle", wish.Path], L["DownSummary"], L["DownConfirm", wish.Path], DangerLevel.Disturbs) { Affected = [L["DownAffected", subflows]] },
-            L[wish.Up ? "DoneUp" : "DoneDown", wish.Path]);
+        await RunAsync(wish.Path, new(
+            L[wish.Up ? "UpTitle" : "DownTitle", wish.Path], L[wish.Up ? "UpSummary" : "DownSummary"], L[wish.Up ? "UpConfirm" : "DownConfirm", wish.Path], L[wish.Up ? "DoneUp" : "DoneDown", wish.Path])
+        {
+            Plan = () => wish.Up ? control.UpAsync(Name, link) : Task.FromResult(control.Down(Name, link)),
+            AlwaysAsk = false,
+        });
     }
 
-    private Task SetMptcpAsync(bool on) => RunAsync(
-        "mptcp",
-        () => Task.FromResult(control.Multipath(Name, on)),
-        on ? null : new(L["OffTitle"], L["OffSummary", Gateway], L["OffConfirm"], DangerLevel.Disturbs),
-        L[on ? "DoneOn" : "DoneOff"]);
+    private Task SetMptcpAsync(bool on) => RunAsync("mptcp", new(L["OffTitle"], L["OffSummary", Gateway], L["OffConfirm"], L[on ? "DoneOn" : "DoneOff"])
+    {
+        Plan = () => Task.FromResult(control.Multipath(Name, on)),
+        AlwaysAsk = false,
+    });
 
-    /// <summary>Plans, asks where the change disturbs, runs, and tells the result.</summary>
-    private async Task RunAsync(string what, Func<Task<ChangePlan>> planOf, ChangePrompt? prompt, string done)
+    private async Task RunAsync(string what, ChangeWish wish)
     {
         _busy = what;
         StateHasChanged();
         try
         {
-            var plan = await planOf();
-            if (prompt is not null)
-            {
-                var preview = await changes.PreviewAsync(plan);
-                if (!await ChangeDialog.AskAsync(dialogs, prompt with { Commands = preview.Commands, Inverse = preview.Inverse }))
-                {
-                    return;
-                }
-            }
-
-            var report = await changes.RunAsync(plan, _actor);
-            snackbar.Add(report.Sentence ?? done, report.Outcome == ChangeOutcome.Applied ? Severity.Success : Severity.Error);
+            await desk.RunAsync(wish, _actor);
             _feed?.Wake();
-        }
-        catch (ChangeException e)
-        {
-            snackbar.Add(e.Message, Severity.Error);
         }
         finally
         {

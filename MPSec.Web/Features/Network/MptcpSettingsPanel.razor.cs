@@ -8,7 +8,6 @@ using MPSec.Linux.Gateways;
 using MPSec.Linux.Namespaces;
 using MPSec.Linux.Values;
 using MPSec.Live;
-using MudBlazor;
 
 namespace MPSec.Features.Network;
 
@@ -30,10 +29,8 @@ public sealed record MptcpPlanRequest(Func<MptcpSettingsSnapshot, ChangePlan> Pl
 public sealed partial class MptcpSettingsPanel(
     MptcpSettingsService service,
     ILiveFeeds<GatewaySnapshot, RatePoint> feeds,
-    ChangeService changes,
+    ChangeDesk desk,
     GatewayModes modes,
-    IDialogService dialogs,
-    ISnackbar snackbar,
     IStringLocalizer<MptcpTexts> texts) : IDisposable
 {
     private string? _shown;
@@ -162,25 +159,17 @@ public sealed partial class MptcpSettingsPanel(
         _problem = null;
         try
         {
-            var plan = request.Plan(await service.ReadAsync(GatewayName.Parse(Gateway)));
-            var preview = await changes.PreviewAsync(plan);
-            var prompt = new ChangePrompt(request.Title, request.Summary, texts["Confirm"], plan.Danger == ChangeDanger.Low ? DangerLevel.Harmless : DangerLevel.Disturbs)
+            var answer = await desk.RunAsync(new(request.Title, request.Summary, texts["Confirm"], texts["Done"])
             {
-                Commands = preview.Commands,
-                Inverse = preview.Inverse,
-                Affected = [.. request.Remarks, .. plan.Remarks.Contains("new-connections-only") ? [texts["NewConnectionsOnly"].Value] : Array.Empty<string>()],
-            };
-            if (await ChangeDialog.AskAsync(dialogs, prompt))
+                Plan = async () => request.Plan(await service.ReadAsync(GatewayName.Parse(Gateway))),
+                Affected = request.Remarks,
+                TellsRefusal = true,
+            }, _actor);
+            (request.IsDone, request.Refusal) = (answer.IsDone, answer.Refusal);
+            if (answer.Report is not null)
             {
-                var report = await changes.RunAsync(plan, _actor);
-                request.IsDone = report.Outcome == ChangeOutcome.Applied;
-                snackbar.Add(report.Sentence ?? texts["Done"], request.IsDone ? Severity.Success : Severity.Error);
                 await LoadAsync();
             }
-        }
-        catch (Exception e) when (e is ChangeException or NamespaceException)
-        {
-            request.Refusal = e.Message;
         }
         finally
         {

@@ -18,6 +18,7 @@ namespace MPSec.Features.Network;
 public sealed partial class NetworkPage(
     ILiveFeeds<GatewaySnapshot, RatePoint> feeds,
     NetworkService service,
+    ChangeDesk desk,
     ChangeService changes,
     GatewayModes modes,
     TimeProvider time,
@@ -162,6 +163,7 @@ public sealed partial class NetworkPage(
             StateHasChanged();
         }));
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
+        await desk.FindWayAsync();
         await LoadRightsAsync();
         await AskAsync();
     }
@@ -218,27 +220,8 @@ public sealed partial class NetworkPage(
         StateHasChanged();
         try
         {
-            var plan = NetworkService.Plan(Name, operations);
-            var preview = await changes.PreviewAsync(plan, _stop.Token);
-            var prompt = new ChangePrompt(L["RepairTitle", Gateway], L["RepairSummary"], L["RepairConfirm"], DangerLevel.Disturbs)
-            {
-                Operations = preview.Commands,
-                Inverse = preview.Inverse,
-            };
-            if (await ChangeDialog.AskAsync(dialogs, prompt))
-            {
-                var report = await changes.RunAsync(plan, _actor, CancellationToken.None);
-                snackbar.Add(report.Sentence ?? L["RepairDone"], report.Outcome == ChangeOutcome.Applied ? Severity.Success : Severity.Error);
-                _feed?.Wake();
-            }
-        }
-        catch (ChangeException e)
-        {
-            snackbar.Add(e.Message, Severity.Error);
-        }
-        catch (OperationCanceledException)
-        {
-            // The page was left.
+            await desk.RunAsync(new(L["RepairTitle", Gateway], L["RepairSummary"], L["RepairConfirm"], L["RepairDone"]) { Plan = () => Task.FromResult(NetworkService.Plan(Name, operations)) }, _actor);
+            _feed?.Wake();
         }
         finally
         {

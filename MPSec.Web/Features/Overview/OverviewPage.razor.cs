@@ -16,7 +16,7 @@ namespace MPSec.Features.Overview;
 
 /// <summary>The first page: health, then the paths and their rates, then what changed.</summary>
 public sealed partial class OverviewPage(
-    ILiveFeeds<GatewaySnapshot, RatePoint> feeds, MultipathService paths, ChangeJournal journal, ChangeService changes, IShellState shell, IStringLocalizer<OverviewTexts> texts)
+    ILiveFeeds<GatewaySnapshot, RatePoint> feeds, MultipathService paths, ChangeJournal journal, ChangeService changes, IShellState shell, ChangeTitles titles, IStringLocalizer<OverviewTexts> texts)
     : IDisposable
 {
     private const int ChangesShown = 8;
@@ -128,12 +128,6 @@ public sealed partial class OverviewPage(
     }
 
     private string Setting(string name) => Reading?.MptcpSettings.GetValueOrDefault("net.mptcp." + name) ?? Figures.Missing;
-
-    private string TitleOf(ChangeReport change)
-    {
-        var text = L[$"Change_{change.TitleCode}", [.. change.TitleArguments]];
-        return text.ResourceNotFound ? change.TitleCode : text;
-    }
 
     private void Take(Sample<GatewaySnapshot>? sample)
     {

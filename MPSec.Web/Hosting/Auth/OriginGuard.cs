@@ -13,7 +13,9 @@ public sealed partial class OriginGuard(RequestDelegate next, ILogger<OriginGuar
         var request = context.Request;
         var reads = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || HttpMethods.IsOptions(request.Method);
         var circuit = request.Path.StartsWithSegments("/_blazor");
-        if ((reads && !circuit) || IsOwn(request, reads))
+        // The list of start-up scripts is the same for everybody, and over plain HTTP a browser sends neither of the headers below with it.
+        var startUp = request.Path.StartsWithSegments("/_blazor/initializers");
+        if ((reads && (!circuit || startUp)) || IsOwn(request, reads))
         {
             return next(context);
         }

@@ -1,47 +1,57 @@
 using System.Data.Common;
-using MPSec.Changes;
-using MPSec.Hosting.Shell;
 
-namespace MPSec.Hosting.Checked;
+namespace MPSec.Changes;
 
 /// <summary>
 /// Knows the change that waits to be confirmed, whichever process made or ended it. At start it ends what a killed process left; while one waits it gives it
 /// a new dead-man should the first be gone.
 /// </summary>
-internal sealed partial class PendingChangeWatch : BackgroundService
+public sealed partial class PendingChangeWatch : BackgroundService
 {
     private static readonly TimeSpan s_look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_idleLook = TimeSpan.FromSeconds(5);
 
     private readonly ChangeService _changes;
     private readonly ChangeJournal _journal;
-    private readonly ShellState _shell;
     private readonly TimeProvider _time;
     private readonly ILogger<PendingChangeWatch> _logger;
     private readonly Lock _lock = new();
     private PendingChange? _current;
+    private long _waitingSince;
 
-    public PendingChangeWatch(ChangeService changes, ChangeJournal journal, ShellState shell, TimeProvider time, ILogger<PendingChangeWatch> logger)
+    /// <summary>Watches from now on.</summary>
+    public PendingChangeWatch(ChangeService changes, ChangeJournal journal, TimeProvider time, ILogger<PendingChangeWatch> logger)
     {
-        (_changes, _journal, _shell, _time, _logger) = (changes, journal, shell, time, logger);
+        (_changes, _journal, _time, _logger) = (changes, journal, time, logger);
         _changes.PendingChanged += Set;
     }
 
     /// <summary>Raised on any thread when <see cref="Current"/> or <see cref="LastEnded"/> changed.</summary>
     public event Action? Changed;
 
+    /// <summary>A confirmation that a browser gives by itself takes less; only what waits longer needs anybody's attention.</summary>
+    public static readonly TimeSpan Curtain = TimeSpan.FromSeconds(1.5);
+
     /// <summary>The change that waits; null when none does.</summary>
     public PendingChange? Current => _current;
 
-    /// <summary>How the last one ended that this process saw waiting.</summary>
+    /// <summary>Whether <see cref="Current"/> waits for longer than <see cref="Curtain"/>: somebody must look.</summary>
+    public bool IsOverdue => _current is { Stage: PendingStage.Waiting } && _time.GetElapsedTime(Interlocked.Read(ref _waitingSince)) >= Curtain;
+
+    /// <summary>How the last one ended that this process saw waiting, or the last change before it was started.</summary>
     public ChangeReport? LastEnded { get; private set; }
 
+    /// <summary>Lets everybody look again.</summary>
+    public void Refresh() => Changed?.Invoke();
+
+    /// <inheritdoc/>
     public override void Dispose()
     {
         _changes.PendingChanged -= Set;
         base.Dispose();
     }
 
+    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (true)
@@ -49,6 +59,7 @@ internal sealed partial class PendingChangeWatch : BackgroundService
             try
             {
                 await _changes.RecoverChecksAsync(stoppingToken);
+                LastEnded ??= await _journal.RecentAsync(1, stoppingToken) is [var last] ? last : null;
                 Set(await _changes.PendingAsync(stoppingToken));
             }
             catch (DbException e)
@@ -69,14 +80,27 @@ internal sealed partial class PendingChangeWatch : BackgroundService
         lock (_lock)
         {
             (before, _current) = (_current, pending);
+            if (pending is { Stage: PendingStage.Waiting } && (before?.Id != pending.Id || before.Stage != PendingStage.Waiting))
+            {
+                Interlocked.Exchange(ref _waitingSince, _time.GetTimestamp());
+                _ = RaiseCurtainAsync(pending.Id);
+            }
         }
 
-        _shell.SetPendingChanges(pending is null ? 0 : 1);
         if (before is not null && pending?.Id != before.Id)
         {
             _ = TellEndAsync(before.Id);
         }
         else if (before?.Stage != pending?.Stage)
+        {
+            Changed?.Invoke();
+        }
+    }
+
+    private async Task RaiseCurtainAsync(Guid change)
+    {
+        await Task.Delay(Curtain, _time);
+        if (_current?.Id == change)
         {
             Changed?.Invoke();
         }
