@@ -30,7 +30,9 @@ public sealed partial record NetworkDocument
     private static readonly Dictionary<string, string> s_forms = new(StringComparer.Ordinal)
     {
         ["version"] = "must be the number 1",
+        ["interface"] = "must be a name such as eth0",
         ["paths"] = "must be a list of paths",
+        ["paths[]"] = "must be an object such as {\"interface\": \"eth0\"}",
         ["addresses"] = "must be a list such as [\"192.0.2.1/24\"]",
         ["nextHops"] = "must be a list such as [\"192.0.2.254\"]",
         ["name"] = "must be a text of 1 to 32 characters",
@@ -42,6 +44,7 @@ public sealed partial record NetworkDocument
         ["subflows"] = "must be a whole number from 0 to 8",
         ["addAddrAccepted"] = "must be a whole number from 0 to 8",
         ["endpoints"] = "must be a list of endpoints",
+        ["endpoints[]"] = "must be an object such as {\"id\": 2, \"address\": \"192.0.2.1\", \"flags\": [\"signal\"]}",
         ["id"] = "must be a whole number from 1 to 255",
         ["port"] = "must be a whole number from 1 to 65535",
         ["flags"] = "must be a list of signal, subflow, backup, fullmesh, laminar",
@@ -57,7 +60,7 @@ public sealed partial record NetworkDocument
         NetworkDocument? document;
         try
         {
-            document = JsonSerializer.Deserialize<NetworkDocument>(json, s_json);
+            document = string.IsNullOrWhiteSpace(json) ? null : JsonSerializer.Deserialize<NetworkDocument>(json, s_json);
         }
         catch (JsonException e)
         {
@@ -79,9 +82,14 @@ public sealed partial record NetworkDocument
     {
         var place = (e.Path ?? "$").TrimStart('$').TrimStart('.');
         var at = place.Length == 0 ? "" : place + ": ";
-        if (e.InnerException is FormatException own)
+        if (e.InnerException is FieldException own)
         {
             return at + own.Message;
+        }
+
+        if (e.InnerException?.GetType().Name == "JsonReaderException")
+        {
+            return $"{at}is no JSON, line {(e.LineNumber ?? 0) + 1}: {Place().Replace(e.Message, "").TrimEnd('.', ' ')}";
         }
 
         if (MissingFields().Match(e.Message) is { Success: true } missing)
@@ -91,35 +99,30 @@ public sealed partial record NetworkDocument
 
         if (UnknownField().Match(e.Message) is { Success: true } unknown)
         {
-            return $"{at}{unknown.Groups[1].Value} is no field of this format; take it out";
+            return $"{(place.EndsWith(unknown.Groups[1].Value, StringComparison.Ordinal) ? place : at + unknown.Groups[1].Value)}: is no field of this format; take it out";
         }
 
         if (TwiceField().Match(e.Message) is { Success: true } twice)
         {
-            return $"{at}{twice.Groups[1].Value} is there twice; take one out";
+            return $"{(place.EndsWith(twice.Groups[1].Value, StringComparison.Ordinal) ? place : at + twice.Groups[1].Value)}: is there twice; take one out";
         }
 
-        if (e.InnerException is JsonException || e.Message.Contains("could not be converted", StringComparison.Ordinal))
+        if (!e.Message.Contains("JSON value", StringComparison.Ordinal))
         {
-            var last = LastName().Match(place) is { Success: true } name ? name.Groups[1].Value : "";
-            if (s_forms.TryGetValue(last, out var form))
-            {
-                return at + form;
-            }
-
-            if (place.Length == 0)
-            {
-                return "must be an object such as {\"version\": 1, \"paths\": []}; 'mpsec network export' writes one to start from";
-            }
+            return at + Place().Replace(e.Message, "").TrimEnd('.', ' '); // a value type's own sentence
         }
 
-        // The parser's own sentence, without the place that it repeats.
-        var text = Place().Replace(e.Message, "").TrimEnd('.', ' ');
-        return $"{at}is no JSON, line {(e.LineNumber ?? 0) + 1}: {text}";
+        return at + (place.Length == 0 ? "must be an object such as {\"version\": 1, \"paths\": []}; 'mpsec network export' writes one to start from"
+            : s_forms.GetValueOrDefault(Form().Replace(place, "")) ?? (place.StartsWith("settings[", StringComparison.Ordinal) ? "must be a text such as \"1\"" : "has a value of another kind"));
     }
 
     private static void LeaveOutTheUsual(JsonTypeInfo type)
     {
+        if (type.Type == typeof(HostOperation))
+        {
+            type.PolymorphismOptions = null; // its converter sees to that
+        }
+
         foreach (var property in type.Properties)
         {
             property.ShouldSerialize = (type.Type == typeof(NetworkDocument), type.Type == typeof(NetworkDocumentPath), property.Name) switch
@@ -141,8 +144,9 @@ public sealed partial record NetworkDocument
     [GeneratedRegex("Duplicate property '([^']*)'")]
     private static partial Regex TwiceField();
 
-    [GeneratedRegex(@"([A-Za-z]+)(\[\d+\])*$")]
-    private static partial Regex LastName();
+    // All but the last name, and the numbers in its brackets.
+    [GeneratedRegex(@"^.*\.|\d+")]
+    private static partial Regex Form();
 
     [GeneratedRegex(@"\s*(LineNumber:.*|Path: .*)$")]
     private static partial Regex Place();
@@ -151,11 +155,14 @@ public sealed partial record NetworkDocument
     private static IPAddress? Strict(string? text) =>
         IPAddress.TryParse(text, out var address) && (address.IsIPv6() ? address.ScopeId == 0 && !text.Contains('[', StringComparison.Ordinal) : address.ToString() == text) ? address : null;
 
+    /// <summary>A sentence of this file's own; what the parser says is not for people.</summary>
+    private sealed class FieldException(string sentence) : Exception(sentence);
+
     private sealed class AddressConverter : JsonConverter<IPAddress>
     {
         public override IPAddress Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             reader.TokenType == JsonTokenType.String && Strict(reader.GetString()) is { } address ? address
-                : throw new JsonException(null, new FormatException("must be an address such as 192.0.2.1 or 2001:db8::1, without zone or port"));
+                : throw new JsonException(null, new FieldException("must be an address such as 192.0.2.1 or 2001:db8::1, without zone or port"));
 
         public override void Write(Utf8JsonWriter writer, IPAddress value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
     }
@@ -166,7 +173,7 @@ public sealed partial record NetworkDocument
         {
             var text = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
             return IpPrefix.TryParse(text, out var prefix, out var error) && Strict(text!.Split('/')[0]) is not null ? prefix!
-                : throw new JsonException(null, new FormatException(error ?? "prefix: must be an address with its length such as 192.0.2.1/24 or 2001:db8::1/64"));
+                : throw new JsonException(null, new FieldException(error ?? "prefix: must be an address with its length such as 192.0.2.1/24 or 2001:db8::1/64"));
         }
 
         public override void Write(Utf8JsonWriter writer, IpPrefix value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
@@ -181,7 +188,7 @@ public sealed partial record NetworkDocument
 
         public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             reader.TokenType == JsonTokenType.String && _words.TryGetValue(reader.GetString()!, out var value) ? value
-                : throw new JsonException(null, new FormatException($"must be one of {string.Join(", ", _words.Keys)}"));
+                : throw new JsonException(null, new FieldException($"must be one of {string.Join(", ", _words.Keys)}"));
 
         public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(JsonNamingPolicy.CamelCase.ConvertName(value.ToString()));
     }
@@ -211,6 +218,11 @@ public sealed partial record NetworkDocument
                 throw Fault($"{verb}: {missing} is missing");
             }
 
+            if (given["route"] is { } route && (route as JsonObject)?.ContainsKey("destination") != true)
+            {
+                throw Fault("replaceRoute: route must be an object with a destination");
+            }
+
             // The verb has to come first, and the gateway is not known yet.
             var whole = new JsonObject { ["verb"] = verb, ["gateway"] = GatewayName.Host.Value };
             foreach (var (name, value) in given.Where(p => p.Key is not ("verb" or "gateway")))
@@ -224,7 +236,7 @@ public sealed partial record NetworkDocument
             }
             catch (ChangeException e)
             {
-                throw Fault($"{verb}: {e.Message}");
+                throw Fault($"{verb}: {(e.InnerException is JsonException inner ? Explain(inner) : e.Message)}");
             }
         }
 
@@ -247,6 +259,6 @@ public sealed partial record NetworkDocument
             whole.WriteTo(writer, options);
         }
 
-        private static JsonException Fault(string sentence) => new(null, new FormatException(sentence));
+        private static JsonException Fault(string sentence) => new(null, new FieldException(sentence));
     }
 }

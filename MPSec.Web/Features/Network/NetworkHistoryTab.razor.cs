@@ -62,6 +62,9 @@ public sealed partial class NetworkHistoryTab(NetworkConfigurationService config
         }
     }
 
+    // Numbers of versions that were undone are missing.
+    private int? BeforeOf(int version) => _versions!.Where(v => v.Version < version).Select(v => (int?)v.Version).FirstOrDefault();
+
     private async Task ReadAsync()
     {
         _versions = await configurations.HistoryAsync(Name, Shown);
@@ -71,8 +74,8 @@ public sealed partial class NetworkHistoryTab(NetworkConfigurationService config
     private async Task SelectAsync(int version)
     {
         var after = await configurations.FindAsync(Name, version);
-        var before = await configurations.FindAsync(Name, version - 1);
-        (_selected, _diff) = (version, after is null ? "" : NetworkConfigurationService.Diff(before?.Document ?? NetworkDocument.Empty, after.Document).Text);
+        var before = BeforeOf(version) is { } number ? await configurations.FindAsync(Name, number) : null;
+        (_selected, _diff) = (version, NetworkDiff.Between(before?.Document, after?.Document).Text);
     }
 
     private Task RevertAsync(int version) => RunAsync(new(texts["RevertTitle", version], texts["RevertSummary"], texts["RevertConfirm", version], texts["RevertDone", version])

@@ -15,7 +15,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
 {
     private readonly SortedSet<string> _changed = new(StringComparer.Ordinal);
     private NetworkDocument? _draft;
-    private int? _base;
+    private int _base;
     private string? _gateway;
     private string? _editing;
     private string? _problem;
@@ -87,7 +87,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
     {
         if (_draft is null)
         {
-            (_draft, _base) = await configurations.ProposeAsync(Snapshot);
+            (_draft, _base) = await configurations.ProposedAsync(Snapshot);
         }
     }
 
@@ -103,7 +103,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
     }
 
     /// <summary>Takes a path over into the draft unless that makes the draft wrong.</summary>
-    private IReadOnlyDictionary<string, string> Take(NetworkDocumentPath path)
+    private Dictionary<string, string> Take(NetworkDocumentPath path)
     {
         var before = Draft(path.Interface.Value)!;
         var draft = _draft! with { Paths = _draft.Paths.Replace(before, path) };
@@ -148,13 +148,13 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
 
     private void Discard()
     {
-        (_draft, _base, _editing, _problem, _theirs, _theirDiff) = (null, null, null, null, null, null);
+        (_draft, _base, _editing, _problem, _theirs, _theirDiff) = (null, 0, null, null, null, null);
         _changed.Clear();
     }
 
     private async Task MineOnTopAsync()
     {
-        (_base, _theirs, _theirDiff) = (_theirs?.Version, null, null);
+        (_base, _theirs, _theirDiff) = (_theirs?.Version ?? _base, null, null);
         await ApplyAsync();
     }
 
@@ -172,11 +172,11 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
         {
             if (await configurations.CurrentAsync(Name) is { } current && current.Version != _base)
             {
-                (_theirs, _theirDiff) = (current, NetworkConfigurationService.Diff(current.Document, draft).Text);
+                (_theirs, _theirDiff) = (current, NetworkDiff.Between(current.Document, draft).Text);
                 return;
             }
 
-            if (await configurations.NeedsNoChangeAsync(Name, draft))
+            if ((await configurations.PlanAsync(Name, draft, _base)).Operations.IsEmpty)
             {
                 await configurations.SaveWithoutChangeAsync(Name, draft, _base, Actor);
                 Discard();
