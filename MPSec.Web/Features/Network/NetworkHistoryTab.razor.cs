@@ -62,6 +62,14 @@ public sealed partial class NetworkHistoryTab(NetworkConfigurationService config
         }
     }
 
+    private static string Css(string line) => line switch
+    {
+        ['+', '+', '+', ..] or ['-', '-', '-', ..] => "t3",
+        ['+', ..] => "add",
+        ['-', ..] => "del",
+        _ => "t3",
+    };
+
     // Numbers of versions that were undone are missing.
     private int? BeforeOf(int version) => _versions!.Where(v => v.Version < version).Select(v => (int?)v.Version).FirstOrDefault();
 
