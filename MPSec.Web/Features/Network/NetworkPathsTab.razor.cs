@@ -139,12 +139,16 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
                 table++;
             }
 
-            _draft = _draft with { Paths = _draft.Paths.Replace(draft, draft with { Table = table, RulePriority = 1000 + table - 100, Role = draft.Role ?? path.Role }) };
+            _draft = _draft with { Paths = _draft.Paths.Replace(draft, draft with { Table = table, RulePriority = 1000 + table - 100, Role = draft.Role ?? Role(path, draft) }) };
             _changed.Add(path.Name);
         }
 
         _problem = _draft.Faults().FirstOrDefault()?.Sentence;
     }
+
+    // Primary needs a next hop; where none is known yet the path carries with the others.
+    private static NetworkPathRole Role(NetworkPath path, NetworkDocumentPath draft) =>
+        path.Role == NetworkPathRole.Primary && draft.NextHops.IsEmpty ? NetworkPathRole.Bonded : path.Role;
 
     private void Discard()
     {
