@@ -149,13 +149,13 @@ public sealed partial record NetworkDocument
     private IEnumerable<NetworkDocumentFault> Doubled()
     {
         var wants = NetworkWants.Of(this with { More = [] }, GatewayName.Host, suspend: false);
-        var more = NetworkWants.Of(Empty with { More = More }, GatewayName.Host, suspend: false);
-        foreach (var twice in more.Routes.GroupBy(NetworkWants.Key).Where(g => g.Count() > 1))
+        var routes = More.OfType<ReplaceRoute>().Select(o => o.Route).ToList();
+        foreach (var twice in routes.GroupBy(NetworkWants.Key).Where(g => g.Count() > 1))
         {
             yield return Fault("more", $"more: route {twice.Key.Destination} in table {twice.Key.Table} with metric {twice.Key.Metric} is there twice; take one out");
         }
 
-        foreach (var route in more.Routes)
+        foreach (var route in routes)
         {
             if (wants.Routes.FirstOrDefault(r => NetworkWants.Key(r) == NetworkWants.Key(route)) is { } said && !NetworkWants.IsSame(said, route))
             {
@@ -163,12 +163,12 @@ public sealed partial record NetworkDocument
             }
         }
 
-        if (more.Rules.GroupBy(r => r).FirstOrDefault(g => g.Count() > 1) is { Key: { } rule })
+        if (More.OfType<AddRule>().GroupBy(r => r with { Gateway = GatewayName.Host }).FirstOrDefault(g => g.Count() > 1) is { Key: { } rule })
         {
             yield return Fault("more", $"more: the rule from {rule.Source} to table {rule.Table} is there twice; take one out");
         }
 
-        if (more.Shapers.GroupBy(s => s.Interface).FirstOrDefault(g => g.Count() > 1) is { } shaper)
+        if (More.OfType<SetShaper>().GroupBy(s => s.Interface).FirstOrDefault(g => g.Count() > 1) is { } shaper)
         {
             yield return Fault("more", $"more: interface {shaper.Key} has two shapers; take one out");
         }

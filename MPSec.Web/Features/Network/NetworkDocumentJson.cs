@@ -210,7 +210,7 @@ public sealed partial record NetworkDocument
                 : throw Fault($"verb: must be one of {string.Join(", ", s_needed.Keys)}");
             if (given.Concat(given["route"] as JsonObject ?? new JsonObject()).FirstOrDefault(p => p.Value is null) is { Key: { } empty })
             {
-                throw Fault($"{empty}: must not be null; leave it out instead");
+                throw Fault($"{empty}: must not be null; give it a value or leave it out");
             }
 
             if (s_needed[verb].FirstOrDefault(name => !given.ContainsKey(name)) is { } missing)
