@@ -15,6 +15,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
 {
     private readonly SortedSet<string> _changed = new(StringComparer.Ordinal);
     private NetworkDocument? _draft;
+    private Task<NetworkProposal>? _beginning;
     private int _base;
     private string? _gateway;
     private string? _editing;
@@ -83,11 +84,17 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
 
     private NetworkDocumentPath? Draft(string name) => _draft?.FindPath(name);
 
+    // A second click may come while the first one still reads.
     private async Task BeginAsync()
     {
         if (_draft is null)
         {
-            (_draft, _base) = await configurations.ProposedAsync(Snapshot);
+            var proposal = await (_beginning ??= configurations.ProposedAsync(Snapshot));
+            _beginning = null;
+            if (_draft is null)
+            {
+                (_draft, _base) = proposal;
+            }
         }
     }
 
