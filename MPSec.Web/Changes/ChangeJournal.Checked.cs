@@ -102,13 +102,18 @@ public sealed partial class ChangeJournal
         }
     }
 
-    /// <summary>Writes the state before and starts the time to confirm. From here on operations may be applied.</summary>
-    internal Task BeginAsync(Guid change, IReadOnlyList<string> facts, CancellationToken cancellationToken) => InTransactionAsync(async context =>
+    /// <summary>Writes the state before and starts the time to confirm, whose end is returned. From here on operations may be applied.</summary>
+    internal async Task<long> BeginAsync(Guid change, IReadOnlyList<string> facts, CancellationToken cancellationToken)
     {
-        var check = await context.Set<ChangeCheck>().SingleAsync(c => c.IntentId == change, cancellationToken);
-        check.Facts = JsonSerializer.Serialize(facts);
-        check.DeadlineMs = clock.Milliseconds + check.TimeoutMs;
-    }, cancellationToken);
+        var deadline = 0L;
+        await InTransactionAsync(async context =>
+        {
+            var check = await context.Set<ChangeCheck>().SingleAsync(c => c.IntentId == change, cancellationToken);
+            check.Facts = JsonSerializer.Serialize(facts);
+            deadline = check.DeadlineMs = clock.Milliseconds + check.TimeoutMs;
+        }, cancellationToken);
+        return deadline;
+    }
 
     /// <summary>All operations are applied; null when the time is over already or somebody else undoes the change.</summary>
     internal async Task<PendingChange?> PendAsync(Guid change, CancellationToken cancellationToken)
@@ -214,5 +219,5 @@ public sealed partial class ChangeJournal
         TimeSpan.FromMilliseconds(intent.Check!.TimeoutMs),
         Left(intent.Check),
         intent.Check.AppliedMs,
-        [.. intent.Steps.SelectMany(s => ChangePlan.Lines(OperationJson.Read(s.Operation)))]);
+        [.. intent.Steps.SelectMany(s => OperationJson.Read(s.Operation).ToShellLines())]);
 }

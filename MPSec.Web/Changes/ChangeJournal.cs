@@ -60,8 +60,10 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
         }, cancellationToken);
     }
 
-    /// <summary>Writes the inverse of one operation before it is applied, and that the ones before it are applied.</summary>
-    internal Task IntendAsync(Guid change, int position, IReadOnlyList<HostOperation> inverse, CreateNamespace? creates, CancellationToken cancellationToken) =>
+    /// <summary>
+    /// Writes the inverses of some operations in a row before the first of them is applied, and that the ones before them are applied; one commit.
+    /// </summary>
+    internal Task IntendAsync(Guid change, int first, IReadOnlyList<IReadOnlyList<HostOperation>> inverses, IReadOnlyList<CreateNamespace> creates, CancellationToken cancellationToken) =>
         InTransactionAsync(async context =>
         {
             if (!await context.Set<ChangeIntent>().AnyAsync(i => i.Id == change && i.Phase == ChangePhase.Open, cancellationToken))
@@ -69,15 +71,20 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
                 throw new ChangeException(ChangeFault.Expired, "it took too long and is being undone by another process");
             }
 
-            await context.Set<ChangeStep>().Where(s => s.IntentId == change && s.Position < position && s.Phase == StepPhase.Intended)
-                .ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken);
-            var json = OperationJson.WriteMany(inverse);
-            await context.Set<ChangeStep>().Where(s => s.IntentId == change && s.Position == position)
-                .ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Intended).SetProperty(x => x.Inverse, json), cancellationToken);
-            if (creates is not null)
+            if (first > 0)
             {
-                await context.Set<OwnedNamespace>().Where(n => n.Gateway == creates.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
-                context.Add(new OwnedNamespace { Gateway = creates.Gateway.Value, Marker = creates.Marker });
+                await context.Set<ChangeStep>().Where(s => s.IntentId == change && s.Position < first && s.Phase == StepPhase.Intended)
+                    .ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken);
+            }
+
+            // One statement for all: a plan may have hundreds.
+            var json = JsonSerializer.Serialize(inverses.Select(OperationJson.WriteMany));
+            await context.Database.ExecuteSqlAsync(
+                $"UPDATE ChangeStep SET Phase = 'Intended', Inverse = j.value FROM json_each({json}) AS j WHERE IntentId = {change} AND Position = {first} + j.key", cancellationToken);
+            foreach (var made in creates)
+            {
+                await context.Set<OwnedNamespace>().Where(n => n.Gateway == made.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
+                context.Add(new OwnedNamespace { Gateway = made.Gateway.Value, Marker = made.Marker });
             }
         }, cancellationToken);
 

@@ -62,7 +62,7 @@ public sealed class NetworkDocumentTests
                 "ip route replace blackhole 203.0.113.0/24 metric 7",
             ],
             document.More.Select(o => o.ToShellText()));
-        Assert.All((string[])["gateway", "isIPv6", "effectiveScope", "null"], word => Assert.DoesNotContain(word, document.ToJson(), StringComparison.Ordinal));
+        Assert.All((string[])["gateway", "command", "isIPv6", "effectiveScope", "null"], word => Assert.DoesNotContain(word, document.ToJson(), StringComparison.Ordinal));
     }
 
     [Fact]

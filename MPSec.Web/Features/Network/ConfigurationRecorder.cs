@@ -19,7 +19,7 @@ public sealed class ConfigurationRecorder(TimeProvider time) : IChangeWitness
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(actor);
-        if (plan.Configuration is not { } edit)
+        if (plan.Configuration is not { } edit || plan.Operations.IsEmpty)
         {
             return;
         }

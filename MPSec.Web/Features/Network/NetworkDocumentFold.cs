@@ -68,8 +68,12 @@ internal sealed class NetworkDocumentFold
                 Change(o.Interface, p => p.Addresses.Contains(o.Address) ? p : p with { Addresses = p.Addresses.Add(o.Address) });
                 break;
             case RemoveAddress o:
-                Change(o.Interface, p => p with { Addresses = p.Addresses.Remove(o.Address) });
-                Forget(o);
+                if (_paths.Exists(p => p.Interface == o.Interface && p.Addresses.Contains(o.Address)))
+                {
+                    Change(o.Interface, p => p with { Addresses = p.Addresses.Remove(o.Address) });
+                    Forget(o);
+                }
+
                 break;
             case SetLinkState o:
                 Change(o.Interface, p => p with { Up = o.Up });

@@ -225,7 +225,7 @@ public sealed partial record NetworkDocument
 
             // The verb has to come first, and the gateway is not known yet.
             var whole = new JsonObject { ["verb"] = verb, ["gateway"] = GatewayName.Host.Value };
-            foreach (var (name, value) in given.Where(p => p.Key is not ("verb" or "gateway")))
+            foreach (var (name, value) in given.Where(p => p.Key is not ("verb" or "gateway" or "command")))
             {
                 whole[name] = value!.DeepClone();
             }
@@ -244,6 +244,7 @@ public sealed partial record NetworkDocument
         {
             var whole = JsonNode.Parse(OperationJson.Write(value))!.AsObject();
             whole.Remove("gateway");
+            whole.Remove("command");
             if (whole["route"] is JsonObject route)
             {
                 var usual = new RouteSpec { Destination = new(IPAddress.Any, 0) };
