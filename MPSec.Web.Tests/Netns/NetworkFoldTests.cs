@@ -148,7 +148,7 @@ public sealed class NetworkFoldTests
             Metric = (uint)random.Next(0, 2) * 50,
         };
         var endpoint = new AddEndpoint(g, (byte)random.Next(1, 5), address.Address, random.Next(2) == 0 ? MptcpEndpointFlags.Signal : MptcpEndpointFlags.Subflow | MptcpEndpointFlags.Backup);
-        return random.Next(16) switch
+        return random.Next(17) switch
         {
             0 or 1 or 2 => [new AddAddress(g, Link(i), address)],
             3 => [new RemoveAddress(g, Link(i), address)],
@@ -160,6 +160,7 @@ public sealed class NetworkFoldTests
             9 or 10 or 11 => [new AddAddress(g, Link(i), address), .. whole.Select(r => new ReplaceRoute(g, r)), new AddRule(g, (uint)(1000 + i), address.Address.Alone(), (uint)(100 + i))],
             12 => [endpoint],
             13 => [random.Next(2) == 0 ? new RemoveEndpoint(g, endpoint.Id, endpoint.Address) : new SetEndpointFlags(g, endpoint.Id, endpoint.Address, random.Next(2) == 0, false)],
+            15 => [new SetMtu(g, Link(i), (uint)random.Next(1280, 1501))],
             14 => [new SetMptcpLimits(g, (uint)random.Next(9), (uint)random.Next(9))],
             _ => [new WriteSysctl(g, SysctlKey.Parse(random.Next(2) == 0 ? "net.mptcp.enabled" : "net.ipv4.ip_forward"), random.Next(2) == 0 ? "0" : "1")],
         };

@@ -204,6 +204,14 @@ public sealed class NetworkPlannerTests
     }
 
     [Fact]
+    public void Compute_OtherMtu_IsSetBeforeAddressesThatNeedIt() => Same(
+        """
+        ip -n g link set dev path1 mtu 1300
+        ip -n g address add 2001:db8::1/64 dev path1
+        """,
+        null, Documents(new NetworkDocumentPath { Interface = InterfaceName.Parse("path1"), Mtu = 1300, Addresses = [IpPrefix.Parse("2001:db8::1/64")] }), new NetworkStates().Link("path1", mtu: 1000));
+
+    [Fact]
     public void Compute_NineSubflowEndpointsOnTheWay_OldOnesGoFirst()
     {
         static NetworkDocumentEndpoint Endpoint(int id, int net) => new() { Id = (byte)id, Address = IPAddress.Parse($"10.98.{net}.1"), Flags = [MptcpEndpointFlags.Subflow] };

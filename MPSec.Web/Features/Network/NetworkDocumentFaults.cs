@@ -136,6 +136,7 @@ public sealed partial record NetworkDocument
                 not (AddRule or ReplaceRoute or SetShaper) => "only rules, routes and shapers can stand here",
                 AddRule { Source: null } => "the rule's source is missing",
                 ReplaceRoute { Route: null or { Destination: null } } => "the route's destination is missing",
+                ReplaceRoute { Route.Options: not null } => "a route with options cannot stand here",
                 var operation => Refusal(operation),
             };
             if (sentence is not null)

@@ -75,10 +75,13 @@ internal sealed class NetworkDocumentFold
                 }
 
                 break;
+            case SetMtu o:
+                Change(o.Interface, p => p with { Mtu = o.Mtu });
+                break;
             case SetLinkState o:
                 Change(o.Interface, p => p with { Up = o.Up });
                 break;
-            case ReplaceRoute o:
+            case ReplaceRoute { Route.Options: null } o:
                 RemoveRoute(NetworkWants.Key(o.Route));
                 _routes.Add(o.Route);
                 break;

@@ -138,31 +138,24 @@ internal sealed class NetworkPlanner
         return value != string.Join(' ', setting.Value.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
     }
 
-    private List<HostOperation> Mtus()
+    private IEnumerable<SetMtu> Mtus()
     {
-        // until SetMtu is there
-        var operations = new List<HostOperation>();
-        foreach (var (name, mtu) in _new.Mtus)
+        foreach (var wanted in _new.Mtus)
         {
-            if (_state.FindLink(name.Value) is not { } link || link.Mtu == mtu)
+            if (_state.FindLink(wanted.Interface.Value) is not { } link || link.Mtu == wanted.Mtu)
             {
                 continue;
             }
 
-            if (_state.OwnerOf(name.Value) is { } owner)
+            if (_state.OwnerOf(link.Name) is not { } owner)
             {
-                if (_saved?.FindPath(name.Value)?.Mtu != mtu || _aim == NetworkPlanAim.Restore)
-                {
-                    Cannot($"path {name}: mtu: {NetworkOwners.Sentence(owner, name)}");
-                }
-
-                continue;
+                yield return wanted;
             }
-
-            Cannot($"path {name}: mtu {mtu} cannot be set by this version; set it with: ip link set dev {name} mtu {mtu}");
+            else if (_saved?.FindPath(link.Name)?.Mtu != wanted.Mtu || _aim == NetworkPlanAim.Restore)
+            {
+                Cannot($"path {wanted.Interface}: mtu: {NetworkOwners.Sentence(owner, wanted.Interface)}");
+            }
         }
-
-        return operations;
     }
 
     private IEnumerable<SetLinkState> Links(bool up)

@@ -27,7 +27,7 @@ internal sealed record NetworkWants
 
     public ImmutableArray<SetLinkState> Links { get; private init; } = [];
 
-    public ImmutableArray<(InterfaceName Interface, uint Mtu)> Mtus { get; private init; } = [];
+    public ImmutableArray<SetMtu> Mtus { get; private init; } = [];
 
     /// <summary>Routes on the link first, then those by a next hop, then those that drop: a next hop must be reachable.</summary>
     public ImmutableArray<RouteSpec> Routes { get; private init; } = [];
@@ -55,7 +55,7 @@ internal sealed record NetworkWants
         {
             Addresses = [.. document.Paths.SelectMany(p => p.Addresses.Where(a => p.Up || !suspend || !a.Address.IsIPv6()).Select(a => new AddAddress(gateway, p.Interface, a)))],
             Links = [.. document.Paths.Select(p => new SetLinkState(gateway, p.Interface, p.Up))],
-            Mtus = [.. document.Paths.Where(p => p.Mtu is not null).Select(p => (p.Interface, p.Mtu!.Value))],
+            Mtus = [.. document.Paths.Where(p => p.Mtu is not null).Select(p => new SetMtu(gateway, p.Interface, p.Mtu!.Value))],
             Routes = [.. routes.Where(Carries).DistinctBy(Key).OrderBy(Order)],
             Rules = [.. rules.Distinct()],
             Endpoints = [.. (document.Mptcp?.Endpoints ?? []).Select(e => Endpoint(document, gateway, e)).OfType<AddEndpoint>()],
