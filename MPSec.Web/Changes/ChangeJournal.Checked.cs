@@ -64,14 +64,24 @@ public sealed partial class ChangeJournal
         RequiredRole = plan.RequiredRole,
     };
 
-    /// <summary>Unended checked changes with everything, oldest first.</summary>
+    /// <summary>Unended checked changes without their operations, oldest first.</summary>
     internal async Task<IReadOnlyList<ChangeIntent>> UnendedChecksAsync(CancellationToken cancellationToken)
     {
         var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using (context)
         {
-            return await Unended(context).AsNoTracking().Include(i => i.Check).Include(i => i.Steps.OrderBy(s => s.Position))
-                .Where(i => i.Check != null).OrderBy(i => i.StartedAt).ToListAsync(cancellationToken);
+            return await Unended(context).AsNoTracking().Include(i => i.Check).Where(i => i.Check != null).OrderBy(i => i.StartedAt).ToListAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>The operations of an unended checked change; null when it has ended.</summary>
+    internal async Task<IReadOnlyList<HostOperation>?> OperationsAsync(Guid change, CancellationToken cancellationToken)
+    {
+        var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using (context)
+        {
+            var intent = await Unended(context).AsNoTracking().Include(i => i.Steps.OrderBy(s => s.Position)).FirstOrDefaultAsync(i => i.Id == change && i.Check != null, cancellationToken);
+            return intent is null ? null : [.. intent.Steps.Select(s => OperationJson.Read(s.Operation))];
         }
     }
 
