@@ -85,7 +85,7 @@ internal sealed class DeadManPost : IDisposable
         const int SigTerm = 15;
         foreach (var file in Directory.Exists(folder.Root) ? Directory.GetFiles(folder.Root, "dead-man-*.pid") : [])
         {
-            if (!File.Exists(file) || ProcessMark.Parse($"{(await File.ReadAllTextAsync(file)).Trim().Replace(' ', '/')}/{ProcessMark.Current.Boot}") is not { IsAlive: true } resident)
+            if (!File.Exists(file) || ProcessMark.Parse($"{(await File.ReadAllTextAsync(file)).Trim().Replace(' ', '/')}/{ProcessMark.Current.Boot}") is not { IsAlive: true } resident || resident == ProcessMark.Current)
             {
                 continue;
             }
