@@ -20,9 +20,11 @@ namespace MPSec.Tests.Netns;
 internal sealed class ServedNamespace : IAsyncDisposable
 {
     public const string Server = "10.77.1.1";
+    public const string Url = "http://" + Server + ":8195";
+    public const string User = "adam";
+    public const string Password = "four paths, one gateway";
+
     private const string Client = "10.88.0.2";
-    private const string Url = "http://" + Server + ":8195";
-    private const string Password = "four paths, one gateway";
 
     private readonly NamespaceScope _scope = new();
     private readonly TempState _state = new();
@@ -47,6 +49,15 @@ internal sealed class ServedNamespace : IAsyncDisposable
 
     public GatewayName Host { get; }
 
+    /// <summary>Where the administrator sits.</summary>
+    public GatewayName ClientHost => _client;
+
+    /// <summary>A folder of the test, removed with it.</summary>
+    public string Folder => _state.Root;
+
+    /// <summary>Time that a page gives to confirm, seconds.</summary>
+    public int ConfirmSeconds { get; private init; } = 60;
+
     /// <summary>Connections that clients have opened so far.</summary>
     public int ConnectionsOpened => Volatile.Read(ref _connections);
 
@@ -54,9 +65,9 @@ internal sealed class ServedNamespace : IAsyncDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public static async Task<ServedNamespace> StartAsync()
+    public static async Task<ServedNamespace> StartAsync(int confirmSeconds = 60)
     {
-        var served = new ServedNamespace();
+        var served = new ServedNamespace { ConfirmSeconds = confirmSeconds };
         try
         {
             served._services = await served._state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges().AddMPSecUsers());
@@ -64,7 +75,7 @@ internal sealed class ServedNamespace : IAsyncDisposable
             {
                 var accounts = scope.ServiceProvider.GetRequiredService<UserAccounts>();
                 await accounts.EnsureRolesAsync();
-                Assert.True((await accounts.AddAsync("adam", Password, UserRole.Administrator, Token)).Succeeded);
+                Assert.True((await accounts.AddAsync(User, Password, UserRole.Administrator, Token)).Succeeded);
             }
 
             await served._services.GetRequiredService<GatewayModes>().SetAsync(GatewayName.Host, GatewayMode.Managed, ChangeActor.System, Token);
@@ -93,7 +104,7 @@ internal sealed class ServedNamespace : IAsyncDisposable
         {
             using var http = NewClient();
             var token = await FormTokenAsync(http);
-            var form = new FormUrlEncodedContent([new("__RequestVerificationToken", token), new("name", "adam"), new("password", Password), new("returnUrl", "/")]);
+            var form = new FormUrlEncodedContent([new("__RequestVerificationToken", token), new("name", User), new("password", Password), new("returnUrl", "/")]);
             await http.PostAsync("/account/sign-in", form, Token);
         }
     }
@@ -208,6 +219,7 @@ internal sealed class ServedNamespace : IAsyncDisposable
         }
 
         info.Environment["MPSEC__ConfirmSecondsMinimum"] = "1";
+        info.Environment["MPSEC__ConfirmSeconds"] = ConfirmSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return Process.Start(info)!;
     }
 }

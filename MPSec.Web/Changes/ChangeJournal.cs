@@ -109,6 +109,10 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
         {
             await context.Set<OwnedNamespace>().Where(n => n.Gateway == gone.Gateway.Value && n.Marker == gone.Marker).ExecuteDeleteAsync(cancellationToken);
             await context.Set<GatewayModeRow>().Where(m => m.Gateway == gone.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
+            foreach (var witness in witnesses)
+            {
+                await witness.ForgetAsync(context, gone.Gateway, cancellationToken);
+            }
         }
 
         var report = Report(intent);

@@ -49,11 +49,25 @@ public sealed class ChangeDesk(
         }
     }
 
-    /// <summary>The way by which this browser reached the machine when <see cref="FindWayAsync"/> last looked.</summary>
-    public AdminWay Way { get; private set; } = AdminWay.Unknown;
+    /// <summary>Raised in the page's own context when another way was found.</summary>
+    public event Action? WayFound;
+
+    /// <summary>The way by which this browser reached the machine when <see cref="FindWayAsync"/> last looked; null before.</summary>
+    public AdminWay? Way { get; private set; }
 
     /// <summary>The way by which this browser reaches the machine, by the kernel's routes of this moment.</summary>
-    public async Task<AdminWay> FindWayAsync() => Way = await Task.Run(() => AdminReach.Find(Parse(arrival.Server), Parse(arrival.Client)));
+    public async Task<AdminWay> FindWayAsync()
+    {
+        var found = await Task.Run(() => AdminReach.Find(Parse(arrival.Server), Parse(arrival.Client)));
+        var differs = Way is null || !Way.Devices.SequenceEqual(found.Devices);
+        Way = found;
+        if (differs)
+        {
+            WayFound?.Invoke();
+        }
+
+        return found;
+    }
 
     /// <summary>Plans, asks, applies, proves, tells.</summary>
     public async Task<ChangeAnswer> RunAsync(ChangeWish wish, ChangeActor actor)

@@ -50,7 +50,7 @@ internal static class NetworkFileCommand
         return await CliServices.RunAsync(parse, _ => { }, async services =>
         {
             var changes = services.GetRequiredService<ChangeService>();
-            var plan = document.ToPlan(gateway);
+            var plan = await services.GetRequiredService<NetworkConfigurationService>().PlanAsync(gateway, document, null, cancellationToken);
             if (parse.GetValue(s_dryRun))
             {
                 var preview = await changes.PreviewAsync(plan, cancellationToken);
