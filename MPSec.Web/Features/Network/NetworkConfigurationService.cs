@@ -19,7 +19,8 @@ public sealed record NetworkProposal(NetworkDocument Document, int BaseVersion);
 /// <param name="Saved">The configuration.</param>
 /// <param name="Plan">The operations; none when everything stands.</param>
 /// <param name="LeftOut">What cannot be done now, one sentence each: an interface that is not there, an address that another program sets.</param>
-public sealed record NetworkRestorePlan(SavedNetwork Saved, ChangePlan Plan, ImmutableArray<string> LeftOut);
+/// <param name="Waits">Some of it may be done later: when the interface or the address is there.</param>
+public sealed record NetworkRestorePlan(SavedNetwork Saved, ChangePlan Plan, ImmutableArray<string> LeftOut, bool Waits);
 
 /// <summary>
 /// Keeps, per gateway, the confirmed network configuration as versions of a readable document; plans edits, reverts and restorations of it; knows the names
@@ -127,7 +128,7 @@ public sealed partial class NetworkConfigurationService : IDisposable
 
         var state = await ReadAsync(gateway, saved.Document, cancellationToken);
         var plan = NetworkPlanner.Compute(gateway, saved.Document, saved.Document, state, NetworkPlanAim.Restore);
-        return new(saved, new() { TitleCode = "network.restore", TitleArguments = [gateway.Value], Operations = plan.Operations, Danger = ChangeDanger.Medium }, plan.LeftOut);
+        return new(saved, new() { TitleCode = "network.restore", TitleArguments = [gateway.Value], Operations = plan.Operations, Danger = ChangeDanger.Medium }, plan.LeftOut, plan.Waits);
     }
 
     /// <summary>Keeps an edit that changes nothing of the gateway itself, such as a name.</summary>
@@ -136,10 +137,11 @@ public sealed partial class NetworkConfigurationService : IDisposable
     /// <param name="baseVersion">Version that the edit began with, 0 for none.</param>
     /// <param name="actor">Who saves; an administrator.</param>
     /// <param name="titleCode">Code of the title in the history.</param>
+    /// <param name="titleArguments">Arguments of the title; the gateway when null.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ChangeException">The edit needs a change of the gateway, is outdated, has a fault, or the role does not suffice.</exception>
     public async Task<NetworkVersion> SaveWithoutChangeAsync(
-        GatewayName gateway, NetworkDocument edited, int baseVersion, ChangeActor actor, string titleCode = "network.save", CancellationToken cancellationToken = default)
+        GatewayName gateway, NetworkDocument edited, int baseVersion, ChangeActor actor, string titleCode = "network.save", IReadOnlyList<string>? titleArguments = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(edited);
         ArgumentNullException.ThrowIfNull(actor);
@@ -159,7 +161,7 @@ public sealed partial class NetworkConfigurationService : IDisposable
             var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
             await using (transaction)
             {
-                saved = await _recorder.SaveAsync(context, gateway, edited.ToJson(), baseVersion, actor, titleCode, [gateway.Value], cancellationToken);
+                saved = await _recorder.SaveAsync(context, gateway, edited.ToJson(), baseVersion, actor, titleCode, titleArguments ?? [gateway.Value], cancellationToken);
                 await _audit.AppendAsync(context, actor.Name, titleCode, gateway.Value, $"[{saved.Version}]", "done", cancellationToken);
                 await context.SaveChangesAsync(cancellationToken);
                 await transaction.CommitAsync(cancellationToken);

@@ -19,8 +19,8 @@ internal enum NetworkPlanAim
     Restore,
 }
 
-/// <summary>The operations of a plan, and what was left out, one sentence each.</summary>
-internal sealed record NetworkPlan(ImmutableArray<HostOperation> Operations, ImmutableArray<string> LeftOut);
+/// <summary>The operations of a plan, what was left out, one sentence each, and whether some of it waits for an interface or an address that may come by itself.</summary>
+internal sealed record NetworkPlan(ImmutableArray<HostOperation> Operations, ImmutableArray<string> LeftOut, bool Waits);
 
 /// <summary>
 /// Computes what brings a gateway from the saved document and the kernel's state to the wanted document: what the kernel lacks is added, what the saved document
@@ -44,6 +44,7 @@ internal sealed class NetworkPlanner
     private readonly List<string> _leftOut = [];
     private readonly HashSet<string> _absent = new(StringComparer.Ordinal);
     private readonly HashSet<string> _shaken = new(StringComparer.Ordinal);
+    private bool _waits;
 
     private NetworkPlanner(GatewayName gateway, NetworkDocument? saved, NetworkDocument wanted, NetworkKernelState state, NetworkPlanAim aim)
     {
@@ -87,7 +88,7 @@ internal sealed class NetworkPlanner
         operations.AddRange(OldRoutes());
         operations.AddRange(last);
         operations.AddRange(Links(up: false));
-        return new([.. operations.Distinct()], [.. _leftOut.Distinct()]);
+        return new([.. operations.Distinct()], [.. _leftOut.Distinct()], _waits);
     }
 
     /// <summary>Refuses an edit, or leaves it out of a restoration.</summary>
@@ -109,6 +110,7 @@ internal sealed class NetworkPlanner
         foreach (var name in named.Where(n => _state.FindLink(n.Value) is null))
         {
             _absent.Add(name.Value);
+            _waits = true;
             var path = _wanted.FindPath(name.Value);
             if (_aim == NetworkPlanAim.Restore || path is null || _saved?.FindPath(name.Value) is not { } before || !IsSame(before, path))
             {
@@ -197,6 +199,7 @@ internal sealed class NetworkPlanner
             }
             else if (_aim == NetworkPlanAim.Restore || _saved?.FindPath(wanted.Interface.Value)?.Addresses.Contains(wanted.Address) != true)
             {
+                _waits = true;
                 Cannot($"path {wanted.Interface}: address {wanted.Address}: {NetworkOwners.Sentence(owner, wanted.Interface)}");
             }
         }

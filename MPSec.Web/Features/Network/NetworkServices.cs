@@ -14,6 +14,7 @@ public static class NetworkServices
         return services
             .AddSingleton<ConfigurationRecorder>()
             .AddSingleton<IChangeWitness>(provider => provider.GetRequiredService<ConfigurationRecorder>())
-            .AddSingleton<NetworkConfigurationService>();
+            .AddSingleton<NetworkConfigurationService>()
+            .AddSingleton<NetworkRestoration>();
     }
 }
