@@ -144,7 +144,9 @@ public sealed partial class HostKernelTests
         // One program that starts the others: dozens of times per test, each start from here would take far longer.
         var text = NamespaceScope.In(g, "sh", "-c", """
             set -e
-            ip address; ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; tc qdisc; ip mptcp endpoint; ip mptcp limits; nft list ruleset
+            printf 'address\nroute show table all\nrule\nmptcp endpoint\nmptcp limits\n' | ip -batch -
+            printf 'route show table all\nrule\n' | ip -6 -batch -
+            tc qdisc; nft list ruleset
             cat /proc/sys/net/mptcp/enabled; cd /proc/sys/net; grep -rHs . ipv4/conf ipv6/conf ipv6/neigh ipv4/ip_forward | grep -v stable_secret
             """);
         // Hardware addresses, link-local addresses, indices and lifetimes differ for a veth pair made again; duplicate address detection takes its time.

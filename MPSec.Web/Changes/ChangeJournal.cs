@@ -45,14 +45,9 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
                 Process = ProcessMark.Current.ToString(),
                 StartedAt = time.GetUtcNow(),
                 Check = check,
-                Steps = [.. plan.Operations.Select((operation, i) => new ChangeStep
-                {
-                    Position = i,
-                    Gateway = operation.Gateway.Value,
-                    Interface = (operation as SetLinkState)?.Interface.Value,
-                    Operation = OperationJson.Write(operation),
-                })],
             });
+            await context.SaveChangesAsync(cancellationToken);
+            await InsertStepsAsync(context, plan, cancellationToken);
             foreach (var witness in witnesses)
             {
                 await witness.RecordAsync(context, plan, actor, cancellationToken);
@@ -77,10 +72,7 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
                     .ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken);
             }
 
-            // One statement for all: a plan may have hundreds.
-            var json = JsonSerializer.Serialize(inverses.Select(OperationJson.WriteMany));
-            await context.Database.ExecuteSqlAsync(
-                $"UPDATE ChangeStep SET Phase = 'Intended', Inverse = j.value FROM json_each({json}) AS j WHERE IntentId = {change} AND Position = {first} + j.key", cancellationToken);
+            await WriteInversesAsync(context, change, first, inverses, cancellationToken);
             foreach (var made in creates)
             {
                 await context.Set<OwnedNamespace>().Where(n => n.Gateway == made.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
@@ -94,7 +86,7 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
         ChangeReport report = null!;
         await InTransactionAsync(async context =>
         {
-            var intent = await context.Set<ChangeIntent>().Include(i => i.Steps.OrderBy(s => s.Position)).SingleAsync(i => i.Id == change, cancellationToken);
+            var intent = await context.Set<ChangeIntent>().SingleAsync(i => i.Id == change, cancellationToken);
             report = await CloseAsync(context, intent, phase, sentence, by, cancellationToken);
         }, cancellationToken);
         return report;
@@ -105,17 +97,15 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
         intent.Phase = phase;
         intent.Sentence = sentence;
         intent.FinishedAt = time.GetUtcNow();
-        foreach (var step in intent.Steps)
+        var steps = context.Set<ChangeStep>().Where(s => s.IntentId == intent.Id);
+        await (phase switch
         {
-            step.Phase = phase switch
-            {
-                ChangePhase.Applied => StepPhase.Applied,
-                ChangePhase.RolledBack when step.Phase != StepPhase.Planned => StepPhase.Reverted,
-                _ => step.Phase,
-            };
-        }
-
-        foreach (var gone in phase == ChangePhase.Applied ? intent.Steps.Select(s => OperationJson.Read(s.Operation)).OfType<DeleteNamespace>() : [])
+            ChangePhase.Applied => steps.Where(s => s.Phase != StepPhase.Applied).ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken),
+            ChangePhase.RolledBack => steps.Where(s => s.Phase != StepPhase.Planned).ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Reverted), cancellationToken),
+            _ => Task.CompletedTask,
+        });
+        var operations = await OperationsOfAsync(context, intent.Id, cancellationToken);
+        foreach (var gone in phase == ChangePhase.Applied ? operations.Where(o => o.Contains("\"deleteNamespace\"", StringComparison.Ordinal)).Select(OperationJson.Read).OfType<DeleteNamespace>() : [])
         {
             await context.Set<OwnedNamespace>().Where(n => n.Gateway == gone.Gateway.Value && n.Marker == gone.Marker).ExecuteDeleteAsync(cancellationToken);
             await context.Set<GatewayModeRow>().Where(m => m.Gateway == gone.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
@@ -126,7 +116,7 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
         }
 
         var report = Report(intent);
-        var arguments = $"{{\"title\":{intent.TitleArguments},\"operations\":[{string.Join(',', intent.Steps.Select(s => s.Operation))}]}}";
+        var arguments = $"{{\"title\":{intent.TitleArguments},\"operations\":[{string.Join(',', operations)}]}}";
         await audit.AppendAsync(context, by ?? intent.Actor, intent.TitleCode, intent.Gateways.Trim(), arguments, sentence is null ? $"{report.Outcome}" : $"{report.Outcome}: {sentence}", cancellationToken);
         return report;
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using MPSec.Linux.Values;
 
 namespace MPSec.Changes.Kernel;
@@ -9,12 +10,14 @@ namespace MPSec.Changes.Kernel;
 /// </summary>
 internal sealed class Footprint
 {
+    private const string Everywhere = "*";
+
     // Altered one by one: a route by its destination, table and metric, an address by itself, a setting by its name, and so on.
     private readonly HashSet<(GatewayName Gateway, object Thing)> _things = [];
 
-    // Gateways where an address or a route was altered, and gateways where one operation alters any number of them.
-    private readonly HashSet<GatewayName> _touched = [];
-    private readonly HashSet<GatewayName> _swept = [];
+    // Interfaces of which an address, a route or the state was altered, and those of which one operation alters any number of them.
+    private readonly HashSet<(GatewayName Gateway, string Interface)> _touched = [];
+    private readonly HashSet<(GatewayName Gateway, string Interface)> _swept = [];
     private readonly HashSet<GatewayName> _rebuilt = [];
 
     /// <summary>Adds an operation; false, and nothing is added, when its inverse may be another one after those before it.</summary>
@@ -22,41 +25,43 @@ internal sealed class Footprint
     /// <param name="inverse">Its inverse in the state before the first one.</param>
     public bool TryAdd(HostOperation operation, IReadOnlyList<HostOperation> inverse)
     {
-        var (gateways, things) = (operation.Gateways, Things(operation).Select(thing => (operation.Gateway, thing)).ToList());
+        var gateways = operation.Gateways;
+        List<(GatewayName, object)> things = [.. Things(operation).Select(thing => (operation.Gateway, thing))];
+        List<(GatewayName, string)> interfaces = [.. inverse.Prepend(operation).SelectMany(o => Interfaces(o).Select(name => (o.Gateway, name))).Distinct()];
         var rebuilds = operation is CreateNamespace or DeleteNamespace or AddVethPair or DeleteVethPair;
-        var sweeps = rebuilds || Sweeps(operation, inverse);
-        var touches = sweeps || operation is AddAddress or ReplaceRoute or RemoveRoute or SetLinkState or SetMtu;
+        var sweeps = Sweeps(operation, inverse);
         if (gateways.Any(_rebuilt.Contains)
-            || (rebuilds && gateways.Any(g => _things.Any(t => t.Gateway == g)))
-            || (sweeps && gateways.Any(_touched.Contains))
-            || (touches && gateways.Any(_swept.Contains))
+            || (rebuilds && (_things.Any(t => gateways.Contains(t.Gateway)) || _touched.Any(t => gateways.Contains(t.Gateway))))
+            || Meet(_swept, interfaces)
+            || (sweeps && Meet(_touched, interfaces))
             || things.Exists(_things.Contains))
         {
             return false;
         }
 
         // What would change nothing now will change nothing then.
-        var changes = inverse.Count > 0 || operation is DeleteNamespace;
-        _things.UnionWith(changes ? things : []);
-        Mark(_touched, touches && changes);
-        Mark(_swept, sweeps && changes);
-        Mark(_rebuilt, rebuilds && changes);
-        return true;
-
-        void Mark(HashSet<GatewayName> set, bool applies)
+        if (inverse.Count == 0 && operation is not DeleteNamespace)
         {
-            if (applies)
-            {
-                set.UnionWith(gateways);
-            }
+            return true;
         }
+
+        _things.UnionWith(things);
+        _touched.UnionWith(interfaces);
+        _swept.UnionWith(sweeps ? interfaces : []);
+        _rebuilt.UnionWith(rebuilds ? gateways : []);
+        return true;
     }
 
-    /// <summary>Whether a setting alters interfaces, addresses or routes too.</summary>
-    public static bool ReachesFar(WriteSysctl write) => KernelLosses.FarReach(write.Key) is not null || write.Key.Value.EndsWith(".forwarding", StringComparison.Ordinal)
-        || write.Key.Value.EndsWith(".promote_secondaries", StringComparison.Ordinal) || write.Key.Value.StartsWith("net.ipv6.conf.", StringComparison.Ordinal);
+    /// <summary>Whether a setting alters interfaces, addresses or routes too, or what happens to them.</summary>
+    public static bool ReachesFar(WriteSysctl write) => KernelLosses.FarReach(write.Key) is not null
+        || write.Key.Value.EndsWith(".forwarding", StringComparison.Ordinal)
+        || write.Key.Value.EndsWith(".promote_secondaries", StringComparison.Ordinal)
+        || write.Key.Value.StartsWith("net.ipv6.conf.", StringComparison.Ordinal);
 
-    // An interface that comes up brings back only what the kernel makes itself; one that is up already, nothing.
+    private static bool Meet(HashSet<(GatewayName Gateway, string Interface)> before, List<(GatewayName Gateway, string Interface)> now) =>
+        before.Count > 0 && now.Exists(n => before.Contains(n) || before.Contains((n.Gateway, Everywhere)) || (n.Interface == Everywhere && before.Any(b => b.Gateway == n.Gateway)));
+
+    // An interface that comes up brings back only what the kernel makes itself.
     private static bool Sweeps(HostOperation operation, IReadOnlyList<HostOperation> inverse) => operation switch
     {
         RemoveAddress => true,
@@ -65,6 +70,20 @@ internal sealed class Footprint
         WriteSysctl o => ReachesFar(o),
         _ => false,
     };
+
+    private static IEnumerable<string> Interfaces(HostOperation operation) => operation switch
+    {
+        SetLinkState o => [o.Interface.Value],
+        SetMtu o => [o.Interface.Value],
+        AddAddress o => [o.Interface.Value],
+        RemoveAddress o => [o.Interface.Value],
+        ReplaceRoute o => Interfaces(o.Route),
+        RemoveRoute o => Interfaces(o.Route),
+        WriteSysctl o when ReachesFar(o) => o.Key.Value.Split('.') is ["net", "ipv4" or "ipv6", "conf", var device and not ("all" or "default"), ..] ? [device.Replace('/', '.')] : [Everywhere],
+        _ => [],
+    };
+
+    private static IEnumerable<string> Interfaces(RouteSpec route) => route.Options?.Hops is { } hops ? hops.Select(h => h.Interface.Value) : route.Interface is { } one ? [one.Value] : [];
 
     private static IEnumerable<object> Things(HostOperation operation) => operation switch
     {
@@ -91,7 +110,7 @@ internal sealed class Footprint
     };
 
     private static (IpPrefix, uint, uint) Route(IpPrefix destination, uint table, uint metric) =>
-        (destination, table, metric == 0 && destination.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? 1024 : metric);
+        (destination, table, metric == 0 && destination.Address.AddressFamily == AddressFamily.InterNetworkV6 ? 1024 : metric);
 
     private static (string, object) Endpoint(byte id) => ("endpoint", id);
 

@@ -45,8 +45,12 @@ internal static class KernelFacts
         }
 
         facts.AddRange(Settings(gateway, operations).Distinct());
-        facts.AddRange(operations.OfType<BlockInterface>().Select(o => o.Interface).Distinct().SelectMany(device =>
-            BlockInterface.Chains.Select(c => c.Chain).Where(chain => gateway.Blocks.Any(b => b.Interface == device.Value && b.Chain == chain)).Select(chain => $"blocked {device} {chain}")));
+        foreach (var device in operations.OfType<BlockInterface>().Select(o => o.Interface).Distinct())
+        {
+            var chains = BlockInterface.Chains.Select(c => c.Chain).Where(chain => gateway.Blocks.Any(b => b.Interface == device.Value && b.Chain == chain));
+            facts.Add($"passage {device} {(string.Join(' ', chains) is { Length: > 0 } blocked ? "blocked in " + blocked : "open")}");
+        }
+
         foreach (var device in operations.Select(o => o switch { SetShaper s => s.Interface, RemoveShaper r => r.Interface, _ => (InterfaceName?)null }).OfType<InterfaceName>().Distinct())
         {
             var root = gateway.FindLink(device) is { } link ? gateway.ReadRootQdisc(link.Index) : null;
