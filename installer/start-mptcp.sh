@@ -61,7 +61,7 @@ state="${state:-$(setting State /var/lib/mpsec)}"
 state="${state%/}"
 check_state "$state"
 
-readonly UNIT="$ROOT/etc/systemd/system/mpsec.service"
+readonly UNITS="$ROOT/etc/systemd/system"
 readonly INSTALLED="$ROOT/opt/mpsec"
 readonly PUBLISHED="$REPO/artifacts/publish"
 
@@ -256,13 +256,14 @@ if has_systemd; then
     rm -rf -- "$INSTALLED.new"
     cp -r -- "$PUBLISHED" "$INSTALLED.new"
     chown -R root:root -- "$INSTALLED.new" # the clone may belong to a user, the service runs as root
-    printf 'DOTNET_ROOT=%s\nMPSEC_URLS=%s\nMPSEC_ARGUMENTS=%s\n' "$DOTNET_ROOT" "$urls" "${arguments[*]:1}" >"$INSTALLED.new/start.env"
+    printf 'DOTNET_ROOT=%s\nMPSEC_URLS=%s\nMPSEC_ARGUMENTS=%s\nMPSEC_STATE=%s\n' "$DOTNET_ROOT" "$urls" "${arguments[*]:1}" "$state" >"$INSTALLED.new/start.env"
     rm -rf -- "$INSTALLED"
     mv -- "$INSTALLED.new" "$INSTALLED"
     ln -sfn -- /opt/mpsec/mpsec "$ROOT/usr/local/bin/mpsec"
-    install -m 0644 -- "$REPO/installer/systemd/mpsec.service" "$UNIT"
+    install -m 0644 -- "$REPO/installer/systemd/mpsec.service" "$REPO/installer/systemd/mpsec-network.service" "$UNITS/"
     systemctl daemon-reload
-    if ! systemctl enable --quiet mpsec || ! systemctl restart mpsec || ! wait_ready systemctl is-active --quiet mpsec; then
+    # mpsec-network restores saved configurations at boot; now everything stands as it is.
+    if ! systemctl enable --quiet mpsec mpsec-network || ! systemctl restart mpsec || ! wait_ready systemctl is-active --quiet mpsec; then
         journalctl -u mpsec -n 20 --no-pager >&2 || true
         fail "$EXIT_FAILED" "The service mpsec did not start: 'journalctl -u mpsec' says why."
     fi

@@ -41,6 +41,7 @@ while (($#)); do
 done
 
 readonly UNIT="$ROOT/etc/systemd/system/mpsec.service"
+readonly BOOT_UNIT="$ROOT/etc/systemd/system/mpsec-network.service"
 readonly INSTALLED="$ROOT/opt/mpsec"
 readonly ARTIFACTS="$REPO/artifacts"
 
@@ -74,6 +75,11 @@ if has_systemd && [[ -e $UNIT ]]; then
     systemctl disable --now --quiet mpsec || fail "$EXIT_FAILED" "The service mpsec could not be stopped: 'systemctl status mpsec' says why."
     removed+=('the service mpsec')
 fi
+if has_systemd && [[ -e $BOOT_UNIT ]]; then
+    # It has ended long ago and undoes nothing: only its start at boot is taken away.
+    systemctl disable --now --quiet mpsec-network || fail "$EXIT_FAILED" "The service mpsec-network could not be disabled: 'systemctl status mpsec-network' says why."
+    removed+=('the service mpsec-network')
+fi
 if [[ -d $state ]] && stop_process "$state"; then removed+=("process $running_pid"); fi
 if [[ -d $state ]]; then
     while IFS= read -r pid; do removed+=("process $pid, which waited to undo unconfirmed changes"); done < <(stop_dead_men "$state")
@@ -92,7 +98,7 @@ for program in "$INSTALLED/mpsec" "$ARTIFACTS/publish/mpsec"; do
     break
 done
 
-take_away "$UNIT" "$INSTALLED" "$INSTALLED.new"
+take_away "$UNIT" "$BOOT_UNIT" "$INSTALLED" "$INSTALLED.new"
 [[ $(readlink -- "$ROOT/usr/local/bin/mpsec" || true) != /opt/mpsec/mpsec ]] || take_away "$ROOT/usr/local/bin/mpsec"
 take_away "$ARTIFACTS/publish" "$ARTIFACTS/publish.new" "$ARTIFACTS/publish.log"
 rmdir -- "$ARTIFACTS" 2>/dev/null || true

@@ -189,6 +189,10 @@ public sealed class StartScriptTests : IDisposable
         Assert.Contains("It is the service 'mpsec'", result.Output, StringComparison.Ordinal);
         Assert.True(File.Exists(_clone.Machine.In("opt/mpsec/mpsec")));
         Assert.True(File.Exists(_clone.Machine.In("etc/systemd/system/mpsec.service")));
+        Assert.True(File.Exists(_clone.Machine.In("etc/systemd/system/mpsec-network.service")));
+        Assert.Contains("systemctl enable --quiet mpsec mpsec-network\n", _clone.Machine.Calls, StringComparison.Ordinal);
+        Assert.DoesNotContain("start mpsec-network", _clone.Machine.Calls, StringComparison.Ordinal);
+        Assert.Contains($"\nMPSEC_STATE={_clone.State}\n", await File.ReadAllTextAsync(_clone.Machine.In("opt/mpsec/start.env"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains($"\nMPSEC_ARGUMENTS=--state {_clone.State} --urls http://127.0.0.1:{_clone.Port} --lab\n", await File.ReadAllTextAsync(_clone.Machine.In("opt/mpsec/start.env"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains($"MPSec is already running: http://127.0.0.1:{_clone.Port}/", (await _clone.StartAsync()).Output, StringComparison.Ordinal);
         Assert.Contains("MPSec is stopped", (await _clone.StartAsync("--stop")).Output, StringComparison.Ordinal);

@@ -60,13 +60,15 @@ public sealed class UninstallScriptTests : IDisposable
     {
         _clone.Machine.Write("run/systemd/system/x", "");
         _clone.Machine.Write("etc/systemd/system/mpsec.service", "");
+        _clone.Machine.Write("etc/systemd/system/mpsec-network.service", "");
         _clone.Machine.Write("opt/mpsec/start.env", $"MPSEC_ARGUMENTS=--state {_clone.State} --urls http://x\n");
         _clone.Machine.Write("state/configuration.db", "");
         File.CreateSymbolicLink(_clone.Machine.In("usr/local/bin/mpsec"), "/opt/mpsec/mpsec");
         var result = await _clone.RunAsync("uninstall.sh", "--purge");
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains("systemctl disable --now --quiet mpsec", _clone.Machine.Calls, StringComparison.Ordinal);
-        Assert.All((string[])["etc/systemd/system/mpsec.service", "opt/mpsec", "usr/local/bin/mpsec", "state"], file => Assert.False(Path.Exists(_clone.Machine.In(file)), file));
+        Assert.Contains("systemctl disable --now --quiet mpsec-network\n", _clone.Machine.Calls, StringComparison.Ordinal);
+        Assert.All((string[])["etc/systemd/system/mpsec.service", "etc/systemd/system/mpsec-network.service", "opt/mpsec", "usr/local/bin/mpsec", "state"], file => Assert.False(Path.Exists(_clone.Machine.In(file)), file));
     }
 
     [Fact]

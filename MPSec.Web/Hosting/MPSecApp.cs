@@ -64,6 +64,7 @@ public static class MPSecApp
         app.MapLabsApi();
         app.MapGatewaysApi();
         app.MapMptcpApi();
+        app.MapNetworkApi();
         app.MapChangesApi();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/healthz/ready").AllowAnonymous();
