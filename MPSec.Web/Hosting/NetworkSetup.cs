@@ -11,5 +11,7 @@ public static class NetworkSetup
         .AddNetworkConfigurations()
         .AddSingleton<IPathNumbering, PathNumbering>()
         .AddSingleton<NetworkService>()
+        .AddSingleton<NetworkKeeper>()
+        .AddHostedService(provider => provider.GetRequiredService<NetworkKeeper>())
         .AddSingleton(new MenuEntry(MenuOrder.Network, "network", "network", typeof(NetworkTexts), "Menu"));
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Namespaces;
 using MPSec.Linux.Netlink;
@@ -20,6 +21,7 @@ public sealed class WatchedGateway(GatewayName gateway, TimeProvider time) : IAs
     private NetlinkMonitor? _monitor;
     private Task _listening = Task.CompletedTask;
     private long _lostAt = long.MinValue;
+    private ImmutableDictionary<int, int> _interruptions = ImmutableDictionary<int, int>.Empty;
 
     /// <summary>Something changed in the kernel: read early. Raised on any thread.</summary>
     public event Action? Changed;
@@ -31,7 +33,7 @@ public sealed class WatchedGateway(GatewayName gateway, TimeProvider time) : IAs
         try
         {
             _reader ??= Open();
-            var reading = _reader.Read();
+            var reading = _reader.Read() with { Interruptions = Volatile.Read(ref _interruptions) };
             return Volatile.Read(ref _lostAt) is var lost and not long.MinValue && time.GetElapsedTime(lost) < TellLossFor
                 ? reading with { Faults = reading.Faults.Add(new("events", Enobufs, "More happened than the event buffer could hold; everything was read again.")) }
                 : reading;
@@ -84,6 +86,11 @@ public sealed class WatchedGateway(GatewayName gateway, TimeProvider time) : IAs
             if (change is EventsLost)
             {
                 Volatile.Write(ref _lostAt, time.GetTimestamp());
+                Count(0);
+            }
+            else if (change is LinkChanged { Link: { IsUp: false } or { HasCarrier: false } } link)
+            {
+                Count(link.Link.Index);
             }
 
             // Connections come and go by the thousand; the timer is early enough for them.
@@ -93,6 +100,9 @@ public sealed class WatchedGateway(GatewayName gateway, TimeProvider time) : IAs
             }
         }
     }
+
+    // One reader of events at a time writes.
+    private void Count(int index) => Volatile.Write(ref _interruptions, _interruptions.SetItem(index, _interruptions.GetValueOrDefault(index) + 1));
 
     private void Close()
     {

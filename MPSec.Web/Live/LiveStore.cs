@@ -19,8 +19,8 @@ public sealed partial class LiveStore<T>(ILogger<LiveStore<T>> logger)
     /// <summary>The value published last; null before the first.</summary>
     public T? Current => _current;
 
-    /// <summary>Subscribers now.</summary>
-    public int SubscriberCount => _subscriptions.Length;
+    /// <summary>Subscribers that watch now; those who only listen do not count.</summary>
+    public int SubscriberCount => _subscriptions.Count(s => s.Watches);
 
     /// <summary>Makes <paramref name="value"/> the current one and tells the subscribers. Never waits for them.</summary>
     public void Publish(T value)
@@ -37,10 +37,12 @@ public sealed partial class LiveStore<T>(ILogger<LiveStore<T>> logger)
     /// Calls <paramref name="callback"/> with every value that it is fast enough for, until the result is disposed. The callback runs on the
     /// thread pool under the execution context of this call: without it a page would lose its user's culture.
     /// </summary>
-    public IDisposable Subscribe(Func<T, Task> callback)
+    /// <param name="callback">Hears of new values.</param>
+    /// <param name="watches">False for somebody who is content with what comes anyway: values are then made no more often for its sake.</param>
+    public IDisposable Subscribe(Func<T, Task> callback, bool watches = true)
     {
         ArgumentNullException.ThrowIfNull(callback);
-        var subscription = new Subscription(this, callback, ExecutionContext.Capture());
+        var subscription = new Subscription(this, callback, ExecutionContext.Capture(), watches);
         lock (_lock)
         {
             _subscriptions = [.. _subscriptions, subscription];
@@ -63,8 +65,10 @@ public sealed partial class LiveStore<T>(ILogger<LiveStore<T>> logger)
         SubscribersChanged?.Invoke();
     }
 
-    private sealed class Subscription(LiveStore<T> store, Func<T, Task> callback, ExecutionContext? context) : IDisposable
+    private sealed class Subscription(LiveStore<T> store, Func<T, Task> callback, ExecutionContext? context, bool watches) : IDisposable
     {
+        public bool Watches => watches;
+
         private readonly Lock _lock = new();
         private T? _waiting;
         private bool _running;

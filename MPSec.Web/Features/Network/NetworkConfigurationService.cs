@@ -192,6 +192,17 @@ public sealed partial class NetworkConfigurationService : IDisposable
         return new(NetworkProposals.Complete(saved?.Document ?? NetworkDocument.Empty, snapshot, state.Reading), saved?.Version ?? 0);
     }
 
+    /// <summary>Whether a change of the gateway is running, waits to be confirmed or is being undone, in whichever process.</summary>
+    internal async Task<bool> IsChangingAsync(GatewayName gateway, CancellationToken cancellationToken)
+    {
+        var context = await _contexts.CreateDbContextAsync(cancellationToken);
+        await using (context)
+        {
+            return await context.Set<ChangeIntent>().AnyAsync(i => (i.Phase == ChangePhase.Open || i.Phase == ChangePhase.Pending || i.Phase == ChangePhase.Reverting)
+                && i.Gateways.Contains($" {gateway.Value} "), cancellationToken);
+        }
+    }
+
     internal Task<NetworkKernelState> ReadAsync(GatewayName gateway, NetworkDocument document, CancellationToken cancellationToken) =>
         Task.Run(() => NetworkKernelState.Read(gateway, NetworkWants.Of(document, gateway).Settings.Select(s => s.Key), _owners), cancellationToken);
 

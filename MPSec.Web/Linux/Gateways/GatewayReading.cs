@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Text.Json.Serialization;
 using MPSec.Linux.Values;
 
 namespace MPSec.Linux.Gateways;
@@ -51,6 +52,13 @@ public sealed record GatewayReading
 
     /// <summary>What could not be read, and why.</summary>
     public ImmutableArray<ReadingFault> Faults { get; init; } = [];
+
+    /// <summary>
+    /// How often the events between readings told that an interface was down or without carrier, by its index, and under 0 how often events were lost; only where
+    /// somebody listens. A link that was down between two readings looks in both as if nothing had been.
+    /// </summary>
+    [JsonIgnore]
+    public ImmutableDictionary<int, int> Interruptions { get; init; } = ImmutableDictionary<int, int>.Empty;
 
     /// <summary>
     /// Whether new sockets may speak MPTCP: <c>net.mptcp.enabled</c>; null when the kernel has no MPTCP or it could not be read.
