@@ -126,9 +126,9 @@ public sealed class ConnectionFilter
             }
 
             var word = text.AsSpan(start, _at - start);
-            if (word.IsEmpty)
+            if (word is [] or ['-', ..])
             {
-                return new("NoTerm", start, 0, "", []);
+                return new("NoTerm", start, 0, "", []); // a word that begins with a minus sign goes in quotes
             }
 
             if (word[0] == '"')

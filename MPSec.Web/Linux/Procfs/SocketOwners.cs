@@ -24,7 +24,7 @@ public sealed class SocketOwners(string root = "/proc")
         var found = ImmutableArray.CreateBuilder<SocketOwner>();
         var wanted = string.Create(CultureInfo.InvariantCulture, $"socket:[{inode}]");
         var refused = false;
-        foreach (var folder in inode == 0 ? [] : Directory.EnumerateDirectories(root))
+        foreach (var folder in inode == 0 || !Directory.Exists(root) ? [] : Directory.EnumerateDirectories(root))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid))
