@@ -17,8 +17,7 @@ public sealed partial class ConnectionsPage(
     NavigationManager navigation,
     IStringLocalizer<ConnectionsTexts> texts) : IDisposable
 {
-    // Long enough not to write the address at every key.
-    private static readonly TimeSpan s_quiet = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan s_quiet = TimeSpan.FromMilliseconds(300);
 
     private readonly ConnectionOrder _order = new();
     private readonly HashSet<ConnectionKey> _open = [];
@@ -35,6 +34,7 @@ public sealed partial class ConnectionsPage(
     private ConnectionFilter _filter = ConnectionFilter.All;
     private ConnectionFilterProblem? _problem;
     private string _text = "";
+    private string _parsed = "";
     private ConnectionSort _sort = ConnectionSort.Usual;
     private ImmutableArray<ConnectionColumn> _columns = ConnectionColumn.Parse(null);
     private string? _token;
@@ -85,6 +85,7 @@ public sealed partial class ConnectionsPage(
         (_, null) => (L["StateWaiting"], StateKind.Unknown),
         (_, { Rows.IsEmpty: true }) => (L["StateNone"], StateKind.Unknown),
         (_, { Fallbacks: > 0 } s) => (L["StateSomeFellBack", s.Rows.Length, s.Subflows, s.Fallbacks], StateKind.Degraded),
+        (_, { Rows.Length: 1 } s) => (L["StateGoodOne", s.Subflows], StateKind.Up),
         (_, { } s) => (L["StateGood", s.Rows.Length, s.Subflows], StateKind.Up),
     };
 
@@ -125,15 +126,14 @@ public sealed partial class ConnectionsPage(
         }
     });
 
-    /// <summary>What stands in the box. While it cannot be understood, the last good filter stays in force.</summary>
+    /// <summary>What stands in the box. It counts when the keys rest, so that half a word does not empty the list.</summary>
     private string FilterText
     {
         get => _text;
         set
         {
-            SetFilter(value);
-            Arrange();
-            WriteAddress(s_quiet);
+            _text = value;
+            _ = WriteAddressAsync(s_quiet);
         }
     }
 
@@ -237,9 +237,10 @@ public sealed partial class ConnectionsPage(
         _selected = chosen ?? (_gone ? _selected : null);
     }
 
+    // While it cannot be understood, the last good filter stays in force.
     private void SetFilter(string text)
     {
-        _text = text;
+        _text = _parsed = text;
         if (ConnectionFilter.TryParse(text, out var filter, out _problem))
         {
             _filter = filter;
@@ -257,11 +258,11 @@ public sealed partial class ConnectionsPage(
         }
     }
 
-    private void SortBy(ConnectionColumn column)
+    private Task SortBy(ConnectionColumn column)
     {
         _sort = new(column, column == _sort.Column ? !_sort.Descending : column.IsNumber);
         SortAgain();
-        WriteAddress(TimeSpan.Zero);
+        return WriteAddressAsync(TimeSpan.Zero);
     }
 
     private void SortAgain()
@@ -270,10 +271,10 @@ public sealed partial class ConnectionsPage(
         Arrange();
     }
 
-    private void Choose(ConnectionColumn column, bool shown)
+    private Task Choose(ConnectionColumn column, bool shown)
     {
         _columns = [.. ConnectionColumn.Chosen.Where(c => c == column ? shown : _columns.Contains(c))];
-        WriteAddress(TimeSpan.Zero);
+        return WriteAddressAsync(TimeSpan.Zero);
     }
 
     private void Fold(ConnectionRow row)
@@ -286,26 +287,32 @@ public sealed partial class ConnectionsPage(
         Arrange();
     }
 
-    private void Select(ConnectionRow row)
+    private Task Select(ConnectionRow row)
     {
         (_token, _selected, _gone) = (row.Token, row, false);
         _open.Add(row.Key);
         Arrange();
-        WriteAddress(TimeSpan.Zero);
+        return WriteAddressAsync(TimeSpan.Zero);
     }
 
-    private void CloseDetails()
+    private Task CloseDetails()
     {
-        if (_selected is not null)
+        if (_selected is null)
         {
-            (_token, _selected, _gone) = (null, null, false);
-            WriteAddress(TimeSpan.Zero);
+            return Task.CompletedTask;
         }
+
+        (_token, _selected, _gone) = (null, null, false);
+        return WriteAddressAsync(TimeSpan.Zero);
     }
 
-    private void ShowAll() => FilterText = "";
+    private Task ShowAll()
+    {
+        _text = "";
+        return WriteAddressAsync(TimeSpan.Zero);
+    }
 
-    private async void WriteAddress(TimeSpan after)
+    private async Task WriteAddressAsync(TimeSpan after)
     {
         _writing?.Cancel();
         _writing?.Dispose();
@@ -320,6 +327,13 @@ public sealed partial class ConnectionsPage(
         catch (OperationCanceledException)
         {
             return; // another key was pressed, or the page was left
+        }
+
+        if (_text != _parsed)
+        {
+            SetFilter(_text);
+            Arrange();
+            StateHasChanged();
         }
 
         var address = new ConnectionsAddress(
@@ -354,11 +368,11 @@ public sealed partial class ConnectionsPage(
     private static string Listed(ImmutableArray<ConnectionCounter> counters) => string.Join(", ", counters.Select(c => $"{c.Name} {Figures.Count(c.Value)}"));
 
     // At most 40 characters on each side, so that the place stays in sight.
-    private string Before(ConnectionFilterProblem p) => _text[Math.Max(0, p.Position - 40)..Math.Min(p.Position, _text.Length)];
+    private string Before(ConnectionFilterProblem p) => _parsed[Math.Max(0, p.Position - 40)..Math.Min(p.Position, _parsed.Length)];
 
-    private string Wrong(ConnectionFilterProblem p) => p.Length == 0 || p.Position >= _text.Length ? " " : _text[p.Position..Math.Min(_text.Length, p.Position + Math.Min(p.Length, 40))];
+    private string Wrong(ConnectionFilterProblem p) => p.Length == 0 || p.Position >= _parsed.Length ? " " : _parsed[p.Position..Math.Min(_parsed.Length, p.Position + Math.Min(p.Length, 40))];
 
-    private string After(ConnectionFilterProblem p) => p.Position + p.Length >= _text.Length || p.Length > 40 ? "" : _text[(p.Position + p.Length)..Math.Min(_text.Length, p.Position + p.Length + 40)];
+    private string After(ConnectionFilterProblem p) => p.Position + p.Length >= _parsed.Length || p.Length > 40 ? "" : _parsed[(p.Position + p.Length)..Math.Min(_parsed.Length, p.Position + p.Length + 40)];
 
     private sealed record ConnectionsAddress(string? Filter, string? Sort, string? Columns, string? Token);
 }
