@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using MPSec.Linux.Gateways;
 
 namespace MPSec.Features.Connections;
@@ -41,7 +42,7 @@ public sealed class ConnectionsService(IConnectionPaths paths)
     internal static ConnectionsSnapshot Of(GatewayReading now, GatewayReading? before, TimeSpan elapsed, IReadOnlyDictionary<string, int> numbers)
     {
         var seconds = before is null || elapsed <= TimeSpan.Zero ? 0 : elapsed.TotalSeconds;
-        var subflows = SubflowsOf(now, seconds > 0 ? before : null, seconds, numbers);
+        var subflows = new SubflowTable(now, seconds > 0 ? before : null, seconds, numbers);
         var earlier = seconds > 0 ? ByKey(before!.Connections) : [];
         var rows = ImmutableArray.CreateBuilder<ConnectionRow>(now.Connections.Length);
         foreach (var connection in now.Connections)
@@ -57,7 +58,7 @@ public sealed class ConnectionsService(IConnectionPaths paths)
                 Kernel = connection,
                 Local = Unmapped(connection.Local),
                 Remote = Unmapped(connection.Remote),
-                Subflows = connection.Token is { } token and not 0 && subflows.TryGetValue(token, out var own) ? Shared(own) : [],
+                Subflows = subflows.Rows(connection.Token),
                 SendBits = old is null ? null : Rate(old.BytesSent, connection.BytesSent, seconds),
                 ReceiveBits = old is null ? null : Rate(old.BytesReceived, connection.BytesReceived, seconds),
             });
@@ -77,67 +78,11 @@ public sealed class ConnectionsService(IConnectionPaths paths)
     /// <summary>IPv4 as such, also when an IPv6 socket carries it.</summary>
     internal static IPEndPoint Unmapped(IPEndPoint end) => end.Address.IsIPv4MappedToIPv6 ? new(end.Address.MapToIPv4(), end.Port) : end;
 
-    private static Dictionary<uint, List<SubflowRow>> SubflowsOf(GatewayReading now, GatewayReading? before, double seconds, IReadOnlyDictionary<string, int> numbers)
-    {
-        var names = now.Links.ToDictionary(l => l.Index, l => l.Name);
-        var places = new Dictionary<IPAddress, string?>(now.Addresses.Length);
-        foreach (var address in now.Addresses)
-        {
-            places.TryAdd(address.Prefix.Address, names.GetValueOrDefault(address.InterfaceIndex));
-        }
+    private static double Bytes(Subflow subflow) => (double)(subflow.BytesSent ?? 0) + (subflow.BytesReceived ?? 0);
 
-        var earlier = new Dictionary<(IPEndPoint, IPEndPoint), Subflow>(before?.Subflows.Length ?? 0);
-        foreach (var subflow in before?.Subflows ?? [])
-        {
-            earlier[(subflow.Local, subflow.Remote)] = subflow;
-        }
-
-        var found = new Dictionary<uint, List<SubflowRow>>(now.Connections.Length);
-        foreach (var subflow in now.Subflows)
-        {
-            var local = Unmapped(subflow.Local);
-            var place = subflow.BoundInterfaceIndex != 0 ? names.GetValueOrDefault((int)subflow.BoundInterfaceIndex) : places.GetValueOrDefault(local.Address);
-            var old = earlier.GetValueOrDefault((subflow.Local, subflow.Remote));
-            old = old?.TokenLocal == subflow.TokenLocal ? old : null; // the ports were taken by another connection
-            if (!found.TryGetValue(subflow.TokenLocal, out var list))
-            {
-                found[subflow.TokenLocal] = list = new(4);
-            }
-
-            list.Add(new()
-            {
-                Kernel = subflow,
-                Local = local,
-                Remote = Unmapped(subflow.Remote),
-                Interface = place,
-                Path = place is not null && numbers.TryGetValue(place, out var number) ? number : null,
-                SendBits = old is null ? null : Rate(old.BytesSent, subflow.BytesSent, seconds),
-                ReceiveBits = old is null ? null : Rate(old.BytesReceived, subflow.BytesReceived, seconds),
-            });
-        }
-
-        return found;
-    }
-
-    private static ImmutableArray<SubflowRow> Shared(List<SubflowRow> own)
-    {
-        double sum = 0;
-        foreach (var subflow in own)
-        {
-            sum += Bytes(subflow);
-        }
-
-        if (own.Count > 1)
-        {
-            own.Sort(static (a, b) => (a.Path ?? int.MaxValue).CompareTo(b.Path ?? int.MaxValue) is var byPath and not 0
-                ? byPath
-                : string.CompareOrdinal(a.Local.ToString(), b.Local.ToString()) is var byLocal and not 0 ? byLocal : string.CompareOrdinal(a.Remote.ToString(), b.Remote.ToString()));
-        }
-
-        return sum > 0 ? [.. own.Select(s => s with { Share = Bytes(s) / sum })] : [.. own];
-    }
-
-    private static double Bytes(SubflowRow subflow) => (double)(subflow.Kernel.BytesSent ?? 0) + (subflow.Kernel.BytesReceived ?? 0);
+    private static int InOrder(SubflowRow a, SubflowRow b) => (a.Path ?? int.MaxValue).CompareTo(b.Path ?? int.MaxValue) is var byPath and not 0
+        ? byPath
+        : string.CompareOrdinal(a.Local.ToString(), b.Local.ToString()) is var byLocal and not 0 ? byLocal : string.CompareOrdinal(a.Remote.ToString(), b.Remote.ToString());
 
     private static Dictionary<(uint, IPEndPoint), MptcpConnection> ByKey(ImmutableArray<MptcpConnection> connections)
     {
@@ -158,4 +103,85 @@ public sealed class ConnectionsService(IConnectionPaths paths)
 
     private static ImmutableArray<ConnectionCounter> Counted(CounterSet counters, string[] names) =>
         [.. names.Select(n => new ConnectionCounter(n, counters.TryGetValue("MPTcpExt" + n, out var value) ? value : 0)).Where(c => c.Value > 0)];
+
+    /// <summary>The subflows of a reading by token, and what is needed to make rows of them.</summary>
+    private sealed class SubflowTable
+    {
+        private readonly Dictionary<uint, List<Subflow>> _byToken;
+        private readonly Dictionary<(IPEndPoint, IPEndPoint), Subflow> _before;
+        private readonly Dictionary<int, string> _names;
+        private readonly Dictionary<IPAddress, string?> _places;
+        private readonly IReadOnlyDictionary<string, int> _numbers;
+        private readonly double _seconds;
+
+        public SubflowTable(GatewayReading now, GatewayReading? before, double seconds, IReadOnlyDictionary<string, int> numbers)
+        {
+            (_numbers, _seconds) = (numbers, seconds);
+            _names = now.Links.ToDictionary(l => l.Index, l => l.Name);
+            _places = new(now.Addresses.Length);
+            foreach (var address in now.Addresses)
+            {
+                _places.TryAdd(address.Prefix.Address, _names.GetValueOrDefault(address.InterfaceIndex));
+            }
+
+            _byToken = new(now.Connections.Length);
+            foreach (var subflow in now.Subflows)
+            {
+                if (!_byToken.TryGetValue(subflow.TokenLocal, out var list))
+                {
+                    _byToken[subflow.TokenLocal] = list = new(4);
+                }
+
+                list.Add(subflow);
+            }
+
+            _before = new(before?.Subflows.Length ?? 0);
+            foreach (var subflow in before?.Subflows ?? [])
+            {
+                _before[(subflow.Local, subflow.Remote)] = subflow;
+            }
+        }
+
+        public ImmutableArray<SubflowRow> Rows(uint? token)
+        {
+            if (token is not { } wanted || wanted == 0 || !_byToken.TryGetValue(wanted, out var list))
+            {
+                return [];
+            }
+
+            double sum = 0;
+            foreach (var subflow in list)
+            {
+                sum += Bytes(subflow);
+            }
+
+            var rows = new SubflowRow[list.Count];
+            for (var i = 0; i < rows.Length; i++)
+            {
+                rows[i] = Row(list[i], sum);
+            }
+
+            Array.Sort(rows, InOrder);
+            return ImmutableCollectionsMarshal.AsImmutableArray(rows);
+        }
+
+        private SubflowRow Row(Subflow subflow, double sum)
+        {
+            var local = Unmapped(subflow.Local);
+            var place = subflow.BoundInterfaceIndex != 0 ? _names.GetValueOrDefault((int)subflow.BoundInterfaceIndex) : _places.GetValueOrDefault(local.Address);
+            var old = _before.GetValueOrDefault((subflow.Local, subflow.Remote));
+            old = old?.TokenLocal == subflow.TokenLocal ? old : null; // the ports were taken by another connection
+            return new()
+            {
+                Kernel = subflow,
+                Local = local,
+                Remote = Unmapped(subflow.Remote),
+                Interface = place,
+                Path = place is not null && _numbers.TryGetValue(place, out var number) ? number : null,
+                SendBits = old is null ? null : Rate(old.BytesSent, subflow.BytesSent, _seconds),
+                ReceiveBits = old is null ? null : Rate(old.BytesReceived, subflow.BytesReceived, _seconds),
+                Share = sum > 0 ? Bytes(subflow) / sum : null,
+            };
+        }
+    }
 }
