@@ -165,3 +165,20 @@ stop_process() {
     done
     rm -f -- "$1/serve.pid"
 }
+
+# stop_dead_men STATE: ends the processes that wait in STATE to guard the next change (STATE/dead-man-N.pid: process id, start time); what one of them
+# guards it undoes first. Prints the ids of those that ran.
+stop_dead_men() {
+    local file pid ticks waited
+    for file in "$1"/dead-man-*.pid; do
+        [[ -r $file ]] || continue
+        read -r pid ticks <"$file" || continue
+        [[ $pid =~ ^[1-9][0-9]*$ && -n $ticks && $(start_ticks "$pid") == "$ticks" ]] || continue
+        kill -TERM "$pid" 2>/dev/null || continue
+        for ((waited = 0; waited < 300; waited++)); do
+            [[ $(start_ticks "$pid") == "$ticks" ]] || break
+            sleep 0.1
+        done
+        printf '%s\n' "$pid"
+    done
+}

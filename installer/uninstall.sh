@@ -75,6 +75,9 @@ if has_systemd && [[ -e $UNIT ]]; then
     removed+=('the service mpsec')
 fi
 if [[ -d $state ]] && stop_process "$state"; then removed+=("process $running_pid"); fi
+if [[ -d $state ]]; then
+    while IFS= read -r pid; do removed+=("process $pid, which waited to undo unconfirmed changes"); done < <(stop_dead_men "$state")
+fi
 
 # Labs are network namespaces and outlive the program: the program that made them takes them down.
 for program in "$INSTALLED/mpsec" "$ARTIFACTS/publish/mpsec"; do

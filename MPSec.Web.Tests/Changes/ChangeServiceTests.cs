@@ -208,7 +208,7 @@ public sealed class ChangeServiceTests : IAsyncDisposable
         await journal.OpenAsync(plan, Admin, Token);
         for (var i = 0; i < plan.Operations.Length; i++)
         {
-            await journal.IntendAsync(plan.Id, i, _kernel.InverseOf(plan.Operations[i]), null, Token);
+            await journal.IntendAsync(plan.Id, i, [_kernel.InverseOf(plan.Operations[i])], [], Token);
             if (((WriteSysctl)plan.Operations[i]).Key.Value == where)
             {
                 break;

@@ -149,6 +149,66 @@ public sealed class CheckedChangeTests : IAsyncDisposable
         Assert.Equal("0", _kernel.Values["net.b"]);
     }
 
+    [Fact]
+    public async Task Apply_TwoAtTheSameMoment_OneWinsAndTheOtherIsToldWhoseAndUntilWhen()
+    {
+        await StartAsync();
+        for (var round = 0; round < 10; round++)
+        {
+            ChangeActor[] admins = [Admin, new("bea", ChangeRole.Administrator)];
+            var answers = await Task.WhenAll(admins.Select(admin => Task.Run(async () =>
+            {
+                try
+                {
+                    return (Pending: (PendingChange?)await Changes.ApplyCheckedAsync(Plan(admin == Admin ? "a" : "b"), admin, TimeSpan.FromSeconds(30), Token), Fault: (ChangeException?)null);
+                }
+                catch (ChangeException e)
+                {
+                    return (Pending: (PendingChange?)null, Fault: (ChangeException?)e);
+                }
+            }, Token)));
+
+            var won = Assert.Single(answers, a => a.Pending is not null).Pending!;
+            var told = Assert.Single(answers, a => a.Fault is not null).Fault!;
+            Assert.Equal(ChangeFault.Busy, told.Fault);
+            Assert.Matches($"of {won.Actor}\\) waits to be confirmed; it ends in \\d+ s", told.Message);
+            await Changes.RollbackAsync(won.Id, Admin, Token);
+        }
+    }
+
+    [Fact]
+    public async Task Attend_TimeOfDaySetBackAnHour_TheDeadlineStands()
+    {
+        var time = new ShiftedTime();
+        await StartAsync(time);
+        var pending = await Changes.ApplyCheckedAsync(Plan("a", "b"), Admin, TimeSpan.FromSeconds(10), Token);
+        time.Shift = TimeSpan.FromHours(-1);
+
+        Assert.True(await Changes.AttendAsync(pending.Id, now: false));
+        Assert.Equal(TimeSpan.FromSeconds(10), (await Changes.PendingAsync(Token))!.Remaining);
+        _clock.Milliseconds += 10_000;
+        Assert.False(await Changes.AttendAsync(pending.Id, now: false));
+
+        Assert.Equal("nobody confirmed it within 10 s; the state before is back, compared in 2 facts", (await Journal.FindAsync(pending.Id, Token))!.Sentence);
+        Assert.All(_kernel.Values.Values, v => Assert.Equal("0", v));
+        var next = await Changes.ApplyCheckedAsync(Plan("c"), Admin, null, Token);
+        Assert.Equal(ChangeOutcome.Applied, (await Changes.ConfirmAsync(next.Id, Admin, Token)).Outcome);
+        Assert.Null(await _services!.GetRequiredService<AuditLog>().VerifyAsync(Token));
+    }
+
+    [Fact]
+    public async Task Apply_TimeIsOverInTheMiddle_StopsAndUndoes()
+    {
+        await StartAsync();
+        _kernel.Before = o => _clock.Milliseconds += o.Key.Value == "net.b" && o.Value == "1" ? 61_000 : 0;
+
+        var e = await Assert.ThrowsAsync<ChangeException>(() => Changes.ApplyCheckedAsync(Plan("a", "b", "c"), Admin, null, Token));
+
+        Assert.Equal(ChangeFault.Expired, e.Fault);
+        Assert.DoesNotContain("net.c=1", _kernel.Applied);
+        Assert.All(_kernel.Values.Values, v => Assert.Equal("0", v));
+    }
+
     [Theory]
     [InlineData(ChangeRole.Viewer)]
     [InlineData(ChangeRole.Operator)]
@@ -279,9 +339,9 @@ public sealed class CheckedChangeTests : IAsyncDisposable
         Operations = [.. keys.Select(k => new WriteSysctl(GatewayName.Host, SysctlKey.Parse("net." + k), "1"))],
     };
 
-    private async Task StartAsync()
+    private async Task StartAsync(TimeProvider? time = null)
     {
-        _services = await _state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges().AddSingleton<IHostKernel>(_kernel)
+        _services = await _state.StartAsync(s => s.AddSingleton(time ?? TimeProvider.System).AddMPSecChanges().AddSingleton<IHostKernel>(_kernel)
             .AddSingleton<IBootClock>(_clock).AddSingleton<FakeDeadMan>().AddSingleton<IDeadManStart>(p => p.GetRequiredService<FakeDeadMan>()));
         _deadMan = _services!.GetRequiredService<FakeDeadMan>();
         await _services!.GetRequiredService<GatewayModes>().SetAsync(GatewayName.Host, GatewayMode.Managed, Admin, Token);
@@ -295,6 +355,14 @@ public sealed class CheckedChangeTests : IAsyncDisposable
         await context.Set<ChangeCheck>().ExecuteUpdateAsync(c => c.SetProperty(x => x.Guard, dead), Token);
         await context.Set<ChangeIntent>().ExecuteUpdateAsync(i => i.SetProperty(x => x.Process, dead).SetProperty(x => x.Phase, phase), Token);
     }
+}
+
+/// <summary>The time of day as somebody set it; timers go on as they do.</summary>
+internal sealed class ShiftedTime : TimeProvider
+{
+    public TimeSpan Shift { get; set; }
+
+    public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + Shift;
 }
 
 /// <summary>A clock that the test sets.</summary>

@@ -4,7 +4,7 @@ using MPSec.Changes.Kernel;
 namespace MPSec.Tests.Changes;
 
 /// <summary>A host that is a list of settings; can fail or "kill the process" at a chosen operation.</summary>
-internal sealed class FakeKernel : IHostKernel
+internal sealed class FakeKernel : IHostKernel, IHostSession
 {
     public Dictionary<string, string> Values { get; } = new(StringComparer.Ordinal) { ["net.a"] = "0", ["net.b"] = "0", ["net.c"] = "0" };
 
@@ -17,6 +17,21 @@ internal sealed class FakeKernel : IHostKernel
     public HashSet<string> Stuck { get; } = new(StringComparer.Ordinal);
 
     public Action<WriteSysctl> Before { get; set; } = _ => { };
+
+    /// <summary>Most operations whose inverses can be told at once.</summary>
+    public int Segment { get; set; } = int.MaxValue;
+
+    public IHostSession Open() => this;
+
+    public void Dispose()
+    {
+    }
+
+    public IReadOnlyList<IReadOnlyList<HostOperation>> InversesOf(IReadOnlyList<HostOperation> operations)
+    {
+        var before = new Footprint();
+        return [.. operations.Take(Segment).Select(o => (Operation: o, Inverse: InverseOf(o))).TakeWhile(x => before.TryAdd(x.Operation, x.Inverse)).Select(x => x.Inverse)];
+    }
 
     public IReadOnlyList<HostOperation> InverseOf(HostOperation operation)
     {

@@ -57,10 +57,10 @@ public sealed class KernelMessagesTests
     {
         var shaper = SetShaper.ForPath(A, P, rate, TimeSpan.FromMilliseconds(50), TimeSpan.Zero);
 
-        var read = LinkMessages.DecodeRoot(Payload(w => LinkMessages.TokenBucket(w, 3, shaper)), 3);
+        var read = LinkMessages.DecodeRoot(Payload(w => LinkMessages.TokenBucket(w, 3, shaper)));
 
         Assert.NotNull(read);
-        Assert.Equal(("tbf", rate, shaper.LimitBytes), (read.Kind, read.RateBitsPerSecond, read.LimitBytes));
+        Assert.Equal((3, "tbf", rate, shaper.LimitBytes), (read.InterfaceIndex, read.Kind, read.RateBitsPerSecond, read.LimitBytes));
         Assert.InRange((double)read.BurstBytes, shaper.BurstBytes - 400.0, shaper.BurstBytes + 400.0); // the clock counts 64 ns
     }
 

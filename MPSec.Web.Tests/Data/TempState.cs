@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using MPSec.Changes;
 using MPSec.Data;
 
 namespace MPSec.Tests.Data;
@@ -31,6 +32,7 @@ internal sealed class TempState : IDisposable
 
     public void Dispose()
     {
+        DeadManPost.EndAllAsync(Folder, TimeProvider.System).GetAwaiter().GetResult(); // it would stay for another ten minutes
         SqliteConnection.ClearAllPools();
         if (Directory.Exists(Root))
         {

@@ -39,6 +39,23 @@ public sealed class UninstallScriptTests : IDisposable
     }
 
     [Fact]
+    public async Task Uninstall_DeadManStillWaits_EndsItAndNobodyElse()
+    {
+        using var waits = System.Diagnostics.Process.Start("sleep", "60");
+        using var other = System.Diagnostics.Process.Start("sleep", "60");
+        var ticks = File.ReadAllText($"/proc/{waits.Id}/stat").Split(' ')[21];
+        _clone.Machine.Write("state/configuration.db", "");
+        _clone.Machine.Write("state/dead-man-4026531840.pid", $"{waits.Id} {ticks}\n");
+        _clone.Machine.Write("state/dead-man-7.pid", $"{other.Id} 12\n"); // its id was given to another process
+        var result = await UninstallAsync();
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Contains($"  process {waits.Id}, which waited to undo unconfirmed changes\n", result.Output, StringComparison.Ordinal);
+        Assert.True(waits.WaitForExit(0));
+        Assert.False(other.HasExited);
+        other.Kill();
+    }
+
+    [Fact]
     public async Task Uninstall_Service_IsRemoved()
     {
         _clone.Machine.Write("run/systemd/system/x", "");

@@ -17,6 +17,8 @@ public sealed partial class HostKernelTests
     [
         "down", "address", "address6", "remove address", "route", "route replaced", "route removed", "unreachable", "rule", "rule removed", "shaper", "shaper changed", "shaper removed",
         "endpoint", "endpoint replaced", "endpoint removed", "endpoint flags", "limits", "setting", "veth", "veth deleted",
+        "mtu 1300", "mtu 1000", "mtu 68", "mtu 9000", "mtu of the interface below", "block", "block another", "unblock", "no ipv6", "no ipv6 anywhere", "forward", "forward ipv6",
+        "remove primary address", "remove primary address that others follow", "remove address with options", "remove point-to-point address", "several next hops replaced", "several next hops removed", "throw",
     ];
 
     [Theory]
@@ -24,7 +26,7 @@ public sealed partial class HostKernelTests
     public async Task Apply_ThenInverse_LeavesTheGatewayAsBefore(string which)
     {
         using var scope = new NamespaceScope();
-        var (a, b) = Prepare(scope);
+        var (a, b) = Prepare(scope, isDressed: which != "veth deleted");
         var operation = Operation(which, a, b);
         var before = await SettledAsync(a, b);
 
@@ -139,15 +141,20 @@ public sealed partial class HostKernelTests
             return "gone";
         }
 
-        var text = string.Join('\n', NamespaceScope.Ip(g, "address"), NamespaceScope.Ip(g, "route", "show", "table", "all"), NamespaceScope.Ip(g, "-6", "route", "show", "table", "all"),
-            NamespaceScope.Ip(g, "rule"), NamespaceScope.Ip(g, "-6", "rule"), NamespaceScope.Run("tc", "-n", g.Value, "qdisc"),
-            NamespaceScope.Ip(g, "mptcp", "endpoint"), NamespaceScope.Ip(g, "mptcp", "limits"), NamespaceScope.In(g, "cat", "/proc/sys/net/mptcp/enabled"));
+        // One program that starts the others: dozens of times per test, each start from here would take far longer.
+        var text = NamespaceScope.In(g, "sh", "-c", """
+            set -e
+            printf 'address\nroute show table all\nrule\nmptcp endpoint\nmptcp limits\n' | ip -batch -
+            printf 'route show table all\nrule\n' | ip -6 -batch -
+            tc qdisc; nft list ruleset
+            cat /proc/sys/net/mptcp/enabled; cd /proc/sys/net; grep -rHs . ipv4/conf ipv6/conf ipv6/neigh ipv4/ip_forward | grep -v stable_secret
+            """);
         // Hardware addresses, link-local addresses, indices and lifetimes differ for a veth pair made again; duplicate address detection takes its time.
         text = Volatile().Replace(text, "");
         return string.Join('\n', text.Split('\n').Where(l => !l.Contains("fe80", StringComparison.Ordinal) && !l.Contains("valid_lft", StringComparison.Ordinal)).Select(l => l.Trim()).Order(StringComparer.Ordinal));
     }
 
-    private static (GatewayName A, GatewayName B) Prepare(NamespaceScope scope)
+    private static (GatewayName A, GatewayName B) Prepare(NamespaceScope scope, bool isDressed)
     {
         var (a, b) = (scope.Add("a"), scope.Add("b"));
         scope.Veth(a, "p1", "10.9.1.1/24", b, "p1", "10.9.1.2/24");
@@ -159,7 +166,44 @@ public sealed partial class HostKernelTests
         NamespaceScope.Ip(a, "-6", "route", "add", "fd00:8::/64", "via", "fd00:9::2", "dev", "p1", "table", "106");
         NamespaceScope.Run("tc", "-n", b.Value, "qdisc", "add", "dev", "p1", "root", "handle", "1:", "tbf", "rate", "20mbit", "burst", "32kb", "limit", "100kb");
         NamespaceScope.Ip(b, "mptcp", "endpoint", "add", "10.9.1.2", "id", "3", "signal");
+        NamespaceScope.In(b, "nft", "add table inet other; add chain inet other c { type filter hook input priority 0; }; add rule inet other c ip daddr 192.0.2.1 drop");
+        Kernel.Apply(new BlockInterface(b, P1, true));
+        if (isDressed)
+        {
+            Dress(a);
+        }
+
         return (a, b);
+    }
+
+    // What administrators and DHCP clients leave on an interface.
+    private static void Dress(GatewayName a)
+    {
+        var batch = Path.GetTempFileName();
+        File.WriteAllText(batch, """
+            addr add 10.9.4.1/24 brd 10.9.4.255 label p1:x dev p1 noprefixroute
+            addr add 10.9.5.1/24 dev p1
+            addr add 10.9.5.2/24 dev p1
+            addr add 10.9.5.3/24 dev p1
+            addr add 10.9.6.1 peer 10.9.6.2/32 dev p1
+            addr add fd00:a::1/64 dev p1 nodad noprefixroute
+            addr add fe80::99/64 dev p1 nodad
+            route add 10.9.4.0/24 dev p1 proto kernel scope link src 10.9.4.1 metric 100
+            route add 10.60.0.0/16 via 10.9.1.2 mtu lock 1400 advmss 1300 congctl reno initcwnd 20 table 109
+            route add 10.61.0.0/16 via 10.9.200.1 dev p1 onlink src 10.9.5.2
+            route add tos 0x10 10.62.0.0/16 via 10.9.1.2
+            route add 10.63.0.0/16 nexthop via 10.9.1.2 weight 3 nexthop via 10.9.1.3
+            route add 10.64.0.0/16 via inet6 fd00:9::2 dev p1
+            route add fd00:70::/64 via fd00:9::2 dev p1 mtu 1400 pref high
+            route add fd00:71::/64 nexthop via fd00:9::2 dev p1 nexthop via fd00:9::3 dev p1
+            route add fd00:72::/64 via fd00:9::2 dev p1 src fd00:9::1
+            link add m1 link p1 type macvlan
+            link set m1 up
+            addr add fd00:b::1/64 dev m1 nodad
+            """);
+        NamespaceScope.Ip(a, "-batch", batch);
+        File.Delete(batch);
+        NamespaceScope.In(a, "sysctl", "-qw", "net.ipv6.conf.p1.accept_ra=0", "net.ipv6.conf.p1.hop_limit=77", "net.ipv6.neigh.p1.gc_stale_time=77", "net.ipv4.conf.lo.forwarding=1", "net.ipv6.conf.lo.forwarding=1");
     }
 
     private static HostOperation Operation(string which, GatewayName a, GatewayName b)
@@ -185,12 +229,37 @@ public sealed partial class HostKernelTests
             "endpoint replaced" => new AddEndpoint(b, 4, IPAddress.Parse("10.9.1.2"), MptcpEndpointFlags.Signal, null, 10100),
             "endpoint removed" => new RemoveEndpoint(b, 3, IPAddress.Parse("10.9.1.2")),
             "endpoint flags" => new SetEndpointFlags(b, 3, IPAddress.Parse("10.9.1.2"), true, false),
+            "mtu 1300" => new SetMtu(a, P1, 1300),
+            "mtu 1000" => new SetMtu(a, P1, 1000),
+            "mtu 68" => new SetMtu(a, P1, 68),
+            "mtu 9000" => new SetMtu(a, P1, 9000),
+            "mtu of the interface below" => new SetMtu(a, InterfaceName.Parse("m1"), 1400),
+            "block" => new BlockInterface(a, P1, true),
+            "block another" => new BlockInterface(b, InterfaceName.Parse("lo"), true),
+            "unblock" => new BlockInterface(b, P1, false),
+            "no ipv6" => new WriteSysctl(a, SysctlKey.Parse("net.ipv6.conf.p1.disable_ipv6"), "1"),
+            "no ipv6 anywhere" => new WriteSysctl(a, SysctlKey.Parse("net.ipv6.conf.all.disable_ipv6"), "1"),
+            "forward" => new WriteSysctl(a, SysctlKey.Parse("net.ipv4.ip_forward"), "1"),
+            "forward ipv6" => new WriteSysctl(a, SysctlKey.Parse("net.ipv6.conf.all.forwarding"), "1"),
+            "remove primary address" => new RemoveAddress(a, P1, IpPrefix.Parse("10.9.5.1/24")),
+            "remove primary address that others follow" => new RemoveAddress(Promote(a), P1, IpPrefix.Parse("10.9.5.1/24")),
+            "remove address with options" => new RemoveAddress(a, P1, IpPrefix.Parse("10.9.4.1/24")),
+            "remove point-to-point address" => new RemoveAddress(a, P1, IpPrefix.Parse("10.9.6.1/32")),
+            "several next hops replaced" => new ReplaceRoute(a, new() { Destination = IpPrefix.Parse("10.63.0.0/16"), Interface = P1, NextHop = IPAddress.Parse("10.9.1.9") }),
+            "several next hops removed" => new RemoveRoute(a, Kernel.InverseOf(new ReplaceRoute(a, new() { Destination = IpPrefix.Parse("fd00:71::/64"), Interface = P1 })).OfType<ReplaceRoute>().Single().Route),
+            "throw" => new ReplaceRoute(a, new() { Destination = IpPrefix.Parse("10.65.0.0/16"), Kind = RouteKind.Throw, Table = 101 }),
             "limits" => new SetMptcpLimits(a, 8, 7),
             "setting" => new WriteSysctl(a, SysctlKey.Parse("net.mptcp.enabled"), "0"),
             "veth" => new AddVethPair(a, InterfaceName.Parse("q1"), b, InterfaceName.Parse("q2")),
             "veth deleted" => new DeleteVethPair(b, P1, a, P1),
             _ => throw new ArgumentOutOfRangeException(nameof(which)),
         };
+    }
+
+    private static GatewayName Promote(GatewayName a)
+    {
+        NamespaceScope.In(a, "sysctl", "-qw", "net.ipv4.conf.p1.promote_secondaries=1");
+        return a;
     }
 
     [GeneratedRegex(@"(?m)link/\S+ [0-9a-f:]{17} brd [0-9a-f:]{17}|^\d+: |@if\d+|tentative| nodad|link-netns \S+|link-netnsid \d+|refcnt \d+|rawflags 10 ")]

@@ -171,22 +171,39 @@ public sealed class KillPointTests
     {
         private readonly NetlinkHostKernel _kernel = new();
 
+        public IHostSession Open()
+        {
+            fuse.Step();
+            return new FusedSession(fuse, _kernel.Open());
+        }
+    }
+
+    private sealed class FusedSession(Fuse fuse, IHostSession session) : IHostSession
+    {
         public IReadOnlyList<HostOperation> InverseOf(HostOperation operation)
         {
             fuse.Step();
-            return _kernel.InverseOf(operation);
+            return session.InverseOf(operation);
+        }
+
+        public IReadOnlyList<IReadOnlyList<HostOperation>> InversesOf(IReadOnlyList<HostOperation> operations)
+        {
+            fuse.Step();
+            return session.InversesOf(operations);
         }
 
         public void Apply(HostOperation operation)
         {
             fuse.Step();
-            _kernel.Apply(operation);
+            session.Apply(operation);
         }
 
         public IReadOnlyList<string> Facts(IReadOnlyCollection<HostOperation> operations)
         {
             fuse.Step();
-            return _kernel.Facts(operations);
+            return session.Facts(operations);
         }
+
+        public void Dispose() => session.Dispose();
     }
 }

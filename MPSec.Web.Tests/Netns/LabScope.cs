@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using MPSec.Changes;
 using MPSec.Features.Lab;
+using MPSec.Features.Network;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Values;
 using MPSec.Tests.Data;
@@ -34,7 +35,7 @@ internal sealed class LabScope : IAsyncDisposable
         var scope = new LabScope();
         try
         {
-            scope._services = await scope._state.StartAsync(services => services.AddSingleton(TimeProvider.System).AddMPSecChanges().AddMPSecLab());
+            scope._services = await scope._state.StartAsync(services => services.AddSingleton(TimeProvider.System).AddMPSecChanges().AddNetworkConfigurations().AddMPSecLab());
             if (paths is not null)
             {
                 scope.Spec = LabSpec.Parse(scope.Name, paths, null, 50, out _)!;

@@ -1,5 +1,6 @@
 using System.Net;
 using MPSec.Changes;
+using MPSec.Changes.Kernel;
 using MPSec.Features.Lab;
 using MPSec.Features.Network;
 using MPSec.Linux.Gateways;

@@ -19,7 +19,7 @@ public sealed class NetworkDocumentApplyTests
         foreach (var (gateway, host) in new[] { (a, 1), (b, 2) })
         {
             await services.Get<GatewayModes>().SetAsync(gateway, GatewayMode.Managed, LabScope.Admin, Token);
-            var report = await services.Get<ChangeService>().RunAsync(Document(host).ToPlan(gateway), LabScope.Admin, Token);
+            var report = await services.Get<ChangeService>().RunAsync(await PlanAsync(services, gateway, Document(host)), LabScope.Admin, Token);
             Assert.Equal(ChangeOutcome.Applied, report.Outcome);
         }
 
@@ -36,7 +36,7 @@ public sealed class NetworkDocumentApplyTests
         using var scope = new NamespaceScope();
         var (a, _) = Bare(scope);
         await services.Get<GatewayModes>().SetAsync(a, GatewayMode.Managed, LabScope.Admin, Token);
-        await services.Get<ChangeService>().RunAsync(Document(1).ToPlan(a), LabScope.Admin, Token);
+        await services.Get<ChangeService>().RunAsync(await PlanAsync(services, a, Document(1)), LabScope.Admin, Token);
         var exported = NetworkDocument.Of(services.Read(a));
         var before = Facts(services.Read(a));
 
@@ -53,10 +53,11 @@ public sealed class NetworkDocumentApplyTests
                 peers.Veth(a, $"path{i}", null, peer, $"path{i}", $"10.99.{i}.2/24");
             }
 
-            var plan = NetworkDocument.Parse(exported.ToJson()).ToPlan(a);
+            var plan = await PlanAsync(services, a, NetworkDocument.Parse(exported.ToJson()));
             await services.Get<ChangeService>().RunAsync(plan, LabScope.Admin, Token);
             Assert.Equal(before, Facts(services.Read(a)));
             Assert.Empty((await services.Get<ChangeService>().PreviewAsync(plan, Token)).Commands);
+            Assert.Empty((await PlanAsync(services, a, exported)).Operations);
         }
         finally
         {
@@ -80,6 +81,9 @@ public sealed class NetworkDocumentApplyTests
 
         return (a, b);
     }
+
+    private static Task<ChangePlan> PlanAsync(LabScope services, GatewayName gateway, NetworkDocument document) =>
+        services.Get<NetworkConfigurationService>().PlanAsync(gateway, document, null, Token);
 
     private static NetworkDocument Document(int host) => new()
     {

@@ -25,6 +25,9 @@ internal sealed class ServedNamespace : IAsyncDisposable
     public const string Password = "four paths, one gateway";
 
     private const string Client = "10.88.0.2";
+    private const string Server6 = "fd00:77::1";
+    private const string Client6 = "fd00:88::2";
+    private const string Url6 = "http://[" + Server6 + "]:8195";
 
     private readonly NamespaceScope _scope = new();
     private readonly TempState _state = new();
@@ -42,7 +45,10 @@ internal sealed class ServedNamespace : IAsyncDisposable
         _scope.Veth(Host, "eth1", "10.66.1.1/24", _client, "eth1", null);
         NamespaceScope.In(_client, "sysctl", "-qw", "net.ipv4.conf.eth1.arp_ignore=8"); // who looks for the client on the other link finds nobody
         NamespaceScope.Ip(_client, "addr", "add", Client + "/32", "dev", "lo");
-        NamespaceScope.Ip(Host, "addr", "add", "fd00:77::1/64", "dev", "eth0");
+        NamespaceScope.Ip(Host, "addr", "add", Server6 + "/64", "dev", "eth0", "nodad");
+        NamespaceScope.Ip(_client, "addr", "add", "fd00:77::2/64", "dev", "eth0", "nodad");
+        NamespaceScope.Ip(_client, "addr", "add", Client6 + "/128", "dev", "lo");
+        NamespaceScope.Ip(Host, "route", "add", "fd00:88::/64", "via", "fd00:77::2");
         NamespaceScope.Ip(Host, "route", "add", "default", "via", "10.77.1.2", "metric", "100");
         NamespaceScope.Ip(Host, "route", "add", "192.0.2.0/24", "via", "10.77.1.2", "table", "77");
     }
@@ -93,7 +99,7 @@ internal sealed class ServedNamespace : IAsyncDisposable
     /// <summary>Starts the server and signs in.</summary>
     public async Task ServeAsync()
     {
-        _serve = Start("serve", "--urls", Url);
+        _serve = Start("serve", "--urls", Url + ";" + Url6);
         var listens = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _serve.OutputDataReceived += (_, line) => _ = line.Data?.StartsWith("MPSec listens", StringComparison.Ordinal) == true && listens.TrySetResult();
         _serve.ErrorDataReceived += (_, _) => { };
@@ -117,20 +123,21 @@ internal sealed class ServedNamespace : IAsyncDisposable
     }
 
     /// <summary>A browser at the far end; every client has connections of its own.</summary>
-    public HttpClient NewClient(TimeSpan? timeout = null)
+    public HttpClient NewClient(TimeSpan? timeout = null, bool isIPv6 = false)
     {
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             CookieContainer = _cookies,
+            UseCookies = !isIPv6,
             UseProxy = false,
             ConnectCallback = async (context, cancellationToken) =>
             {
-                var socket = NamespaceThread.Run(_client, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+                var socket = NamespaceThread.Run(_client, () => new Socket(isIPv6 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
                 try
                 {
-                    socket.Bind(new IPEndPoint(IPAddress.Parse(Client), 0));
-                    await socket.ConnectAsync(IPAddress.Parse(Server), context.DnsEndPoint.Port, cancellationToken);
+                    socket.Bind(new IPEndPoint(IPAddress.Parse(isIPv6 ? Client6 : Client), 0));
+                    await socket.ConnectAsync(IPAddress.Parse(isIPv6 ? Server6 : Server), context.DnsEndPoint.Port, cancellationToken);
                     Interlocked.Increment(ref _connections);
                     return new NetworkStream(socket, ownsSocket: true);
                 }
@@ -141,20 +148,33 @@ internal sealed class ServedNamespace : IAsyncDisposable
                 }
             },
         };
-        var client = new HttpClient(handler) { BaseAddress = new(Url), Timeout = timeout ?? TimeSpan.FromSeconds(60) };
-        client.DefaultRequestHeaders.Add("Origin", Url);
+        var client = new HttpClient(handler) { BaseAddress = new(isIPv6 ? Url6 : Url), Timeout = timeout ?? TimeSpan.FromSeconds(60) };
+        client.DefaultRequestHeaders.Add("Origin", isIPv6 ? Url6 : Url);
+        if (isIPv6)
+        {
+            // The session is the same; a cookie would only go to the address that gave it.
+            client.DefaultRequestHeaders.Add("Cookie", _cookies.GetCookieHeader(new(Url)));
+        }
+
         return client;
     }
 
     public static Task<HttpResponseMessage> ApplyAsync(HttpClient http, IEnumerable<HostOperation> operations, double seconds) =>
         http.PostAsync("/api/v1/changes", JsonContent.Create(new { operations = JsonDocument.Parse(OperationJson.WriteMany(operations)).RootElement, timeoutSeconds = seconds }), Token);
 
-    /// <summary>Everything a change could alter, as iproute2 tells it.</summary>
-    public string Snapshot() => string.Join('\n', ((string[][])
-    [
-        ["-o", "link"], ["-o", "addr"], ["-4", "route", "show", "table", "all"], ["-6", "route", "show", "table", "all"], ["-4", "rule"], ["-6", "rule"],
-    ]).Select(arguments => string.Join('\n', NamespaceScope.Ip(Host, arguments).Split('\n').Select(Stable).Order(StringComparer.Ordinal))))
-        + NamespaceScope.Run("tc", "-n", Host.Value, "qdisc", "show");
+    /// <summary>Neighbours on both sides are forgotten: whoever comes now must be found anew.</summary>
+    public void ForgetNeighbours()
+    {
+        NamespaceScope.Ip(_client, "neigh", "flush", "all");
+        NamespaceScope.Ip(Host, "neigh", "flush", "all");
+    }
+
+    /// <summary>Everything a change could alter, as the tools tell it.</summary>
+    public string Snapshot() => string.Join('\n', NamespaceScope.In(Host, "sh", "-c", """
+        set -e
+        ip -o link; ip -o addr; ip -4 route show table all; ip -6 route show table all; ip -4 rule; ip -6 rule; tc qdisc; nft list ruleset
+        cd /proc/sys/net; grep -rHs . ipv4/conf ipv6/conf ipv4/neigh ipv6/neigh ipv4/ip_forward | grep -v stable_secret
+        """).Split('\n').Select(Stable).Order(StringComparer.Ordinal));
 
     /// <summary>Runs a verb inside the server's namespace.</summary>
     public async Task<(int Code, string Output)> MpsecAsync(params string[] arguments)

@@ -30,9 +30,8 @@ public sealed partial class ChangeJournal
         var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using (context)
         {
-            var intent = await Unended(context).AsNoTracking().Include(i => i.Check).Include(i => i.Steps.OrderBy(s => s.Position))
-                .Where(i => i.Check != null).OrderBy(i => i.StartedAt).FirstOrDefaultAsync(cancellationToken);
-            return intent is null ? null : Describe(intent);
+            var intent = await Unended(context).AsNoTracking().Include(i => i.Check).Where(i => i.Check != null).OrderBy(i => i.StartedAt).FirstOrDefaultAsync(cancellationToken);
+            return intent is null ? null : Describe(intent, await OperationsOfAsync(context, intent.Id, cancellationToken));
         }
     }
 
@@ -64,14 +63,24 @@ public sealed partial class ChangeJournal
         RequiredRole = plan.RequiredRole,
     };
 
-    /// <summary>Unended checked changes with everything, oldest first.</summary>
+    /// <summary>Unended checked changes without their operations, oldest first.</summary>
     internal async Task<IReadOnlyList<ChangeIntent>> UnendedChecksAsync(CancellationToken cancellationToken)
     {
         var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using (context)
         {
-            return await Unended(context).AsNoTracking().Include(i => i.Check).Include(i => i.Steps.OrderBy(s => s.Position))
-                .Where(i => i.Check != null).OrderBy(i => i.StartedAt).ToListAsync(cancellationToken);
+            return await Unended(context).AsNoTracking().Include(i => i.Check).Where(i => i.Check != null).OrderBy(i => i.StartedAt).ToListAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>The operations of an unended checked change; null when it has ended.</summary>
+    internal async Task<IReadOnlyList<HostOperation>?> OperationsAsync(Guid change, CancellationToken cancellationToken)
+    {
+        var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using (context)
+        {
+            var intent = await Unended(context).AsNoTracking().Include(i => i.Steps.OrderBy(s => s.Position)).FirstOrDefaultAsync(i => i.Id == change && i.Check != null, cancellationToken);
+            return intent is null ? null : [.. intent.Steps.Select(s => OperationJson.Read(s.Operation))];
         }
     }
 
@@ -102,13 +111,18 @@ public sealed partial class ChangeJournal
         }
     }
 
-    /// <summary>Writes the state before and starts the time to confirm. From here on operations may be applied.</summary>
-    internal Task BeginAsync(Guid change, IReadOnlyList<string> facts, CancellationToken cancellationToken) => InTransactionAsync(async context =>
+    /// <summary>Writes the state before and starts the time to confirm, whose end is returned. From here on operations may be applied.</summary>
+    internal async Task<long> BeginAsync(Guid change, IReadOnlyList<string> facts, CancellationToken cancellationToken)
     {
-        var check = await context.Set<ChangeCheck>().SingleAsync(c => c.IntentId == change, cancellationToken);
-        check.Facts = JsonSerializer.Serialize(facts);
-        check.DeadlineMs = clock.Milliseconds + check.TimeoutMs;
-    }, cancellationToken);
+        var deadline = 0L;
+        await InTransactionAsync(async context =>
+        {
+            var check = await context.Set<ChangeCheck>().SingleAsync(c => c.IntentId == change, cancellationToken);
+            check.Facts = JsonSerializer.Serialize(facts);
+            deadline = check.DeadlineMs = clock.Milliseconds + check.TimeoutMs;
+        }, cancellationToken);
+        return deadline;
+    }
 
     /// <summary>All operations are applied; null when the time is over already or somebody else undoes the change.</summary>
     internal async Task<PendingChange?> PendAsync(Guid change, CancellationToken cancellationToken)
@@ -116,13 +130,13 @@ public sealed partial class ChangeJournal
         PendingChange? pending = null;
         await InTransactionAsync(async context =>
         {
-            var intent = await WholeAsync(context, change, cancellationToken);
+            var intent = await HeadAsync(context, change, cancellationToken);
             if (intent is { Phase: ChangePhase.Open, Check: { } check } && clock.Milliseconds < check.DeadlineMs)
             {
                 intent.Phase = ChangePhase.Pending;
                 check.AppliedMs = clock.Milliseconds;
-                intent.Steps.ForEach(s => s.Phase = StepPhase.Applied);
-                pending = Describe(intent);
+                await context.Set<ChangeStep>().Where(s => s.IntentId == change).ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken);
+                pending = Describe(intent, await OperationsOfAsync(context, change, cancellationToken));
             }
         }, cancellationToken);
         return pending;
@@ -135,7 +149,7 @@ public sealed partial class ChangeJournal
         ChangeReport report = null!;
         await InTransactionAsync(async context =>
         {
-            var intent = await WholeAsync(context, change, cancellationToken);
+            var intent = await HeadAsync(context, change, cancellationToken);
             if (intent is not { Check: { } check })
             {
                 throw NoSuchChange(change);
@@ -162,7 +176,7 @@ public sealed partial class ChangeJournal
         ChangeIntent? claimed = null;
         await InTransactionAsync(async context =>
         {
-            var intent = await WholeAsync(context, change, cancellationToken);
+            var intent = await HeadAsync(context, change, cancellationToken);
             if (intent is not { Check: { } check })
             {
                 throw NoSuchChange(change);
@@ -186,6 +200,7 @@ public sealed partial class ChangeJournal
             {
                 intent.Phase = ChangePhase.Reverting;
                 intent.Process = ProcessMark.Current.ToString();
+                intent.Steps = await context.Set<ChangeStep>().Where(s => s.IntentId == change).OrderBy(s => s.Position).ToListAsync(cancellationToken);
                 claimed = intent;
             }
         }, cancellationToken);
@@ -197,14 +212,14 @@ public sealed partial class ChangeJournal
     private static IQueryable<ChangeIntent> Unended(MPSecDbContext context) =>
         context.Set<ChangeIntent>().Where(i => i.Phase == ChangePhase.Open || i.Phase == ChangePhase.Pending || i.Phase == ChangePhase.Reverting);
 
-    private static Task<ChangeIntent?> WholeAsync(MPSecDbContext context, Guid change, CancellationToken cancellationToken) =>
-        context.Set<ChangeIntent>().Include(i => i.Check).Include(i => i.Steps.OrderBy(s => s.Position)).FirstOrDefaultAsync(i => i.Id == change, cancellationToken);
+    private static Task<ChangeIntent?> HeadAsync(MPSecDbContext context, Guid change, CancellationToken cancellationToken) =>
+        context.Set<ChangeIntent>().Include(i => i.Check).FirstOrDefaultAsync(i => i.Id == change, cancellationToken);
 
     private TimeSpan Left(ChangeCheck check) => check.Boot == clock.Boot ? TimeSpan.FromMilliseconds(Math.Clamp(check.DeadlineMs - clock.Milliseconds, 0, int.MaxValue)) : TimeSpan.Zero;
 
     private string End(ChangeCheck check) => Left(check) is { Ticks: > 0 } left ? $"it ends in {Math.Ceiling(left.TotalSeconds):0} s at the latest" : "it is being undone";
 
-    private PendingChange Describe(ChangeIntent intent) => new(
+    private PendingChange Describe(ChangeIntent intent, List<string> operations) => new(
         intent.Id,
         intent.TitleCode,
         JsonSerializer.Deserialize<ImmutableArray<string>>(intent.TitleArguments),
@@ -214,5 +229,5 @@ public sealed partial class ChangeJournal
         TimeSpan.FromMilliseconds(intent.Check!.TimeoutMs),
         Left(intent.Check),
         intent.Check.AppliedMs,
-        [.. intent.Steps.SelectMany(s => ChangePlan.Lines(OperationJson.Read(s.Operation)))]);
+        [.. operations.SelectMany(o => OperationJson.Read(o).ToShellLines())]);
 }

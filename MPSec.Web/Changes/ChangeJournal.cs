@@ -45,14 +45,9 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
                 Process = ProcessMark.Current.ToString(),
                 StartedAt = time.GetUtcNow(),
                 Check = check,
-                Steps = [.. plan.Operations.Select((operation, i) => new ChangeStep
-                {
-                    Position = i,
-                    Gateway = operation.Gateway.Value,
-                    Interface = (operation as SetLinkState)?.Interface.Value,
-                    Operation = OperationJson.Write(operation),
-                })],
             });
+            await context.SaveChangesAsync(cancellationToken);
+            await InsertStepsAsync(context, plan, cancellationToken);
             foreach (var witness in witnesses)
             {
                 await witness.RecordAsync(context, plan, actor, cancellationToken);
@@ -60,8 +55,10 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
         }, cancellationToken);
     }
 
-    /// <summary>Writes the inverse of one operation before it is applied, and that the ones before it are applied.</summary>
-    internal Task IntendAsync(Guid change, int position, IReadOnlyList<HostOperation> inverse, CreateNamespace? creates, CancellationToken cancellationToken) =>
+    /// <summary>
+    /// Writes the inverses of some operations in a row before the first of them is applied, and that the ones before them are applied; one commit.
+    /// </summary>
+    internal Task IntendAsync(Guid change, int first, IReadOnlyList<IReadOnlyList<HostOperation>> inverses, IReadOnlyList<CreateNamespace> creates, CancellationToken cancellationToken) =>
         InTransactionAsync(async context =>
         {
             if (!await context.Set<ChangeIntent>().AnyAsync(i => i.Id == change && i.Phase == ChangePhase.Open, cancellationToken))
@@ -69,15 +66,17 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
                 throw new ChangeException(ChangeFault.Expired, "it took too long and is being undone by another process");
             }
 
-            await context.Set<ChangeStep>().Where(s => s.IntentId == change && s.Position < position && s.Phase == StepPhase.Intended)
-                .ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken);
-            var json = OperationJson.WriteMany(inverse);
-            await context.Set<ChangeStep>().Where(s => s.IntentId == change && s.Position == position)
-                .ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Intended).SetProperty(x => x.Inverse, json), cancellationToken);
-            if (creates is not null)
+            if (first > 0)
             {
-                await context.Set<OwnedNamespace>().Where(n => n.Gateway == creates.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
-                context.Add(new OwnedNamespace { Gateway = creates.Gateway.Value, Marker = creates.Marker });
+                await context.Set<ChangeStep>().Where(s => s.IntentId == change && s.Position < first && s.Phase == StepPhase.Intended)
+                    .ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken);
+            }
+
+            await WriteInversesAsync(context, change, first, inverses, cancellationToken);
+            foreach (var made in creates)
+            {
+                await context.Set<OwnedNamespace>().Where(n => n.Gateway == made.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
+                context.Add(new OwnedNamespace { Gateway = made.Gateway.Value, Marker = made.Marker });
             }
         }, cancellationToken);
 
@@ -87,7 +86,7 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
         ChangeReport report = null!;
         await InTransactionAsync(async context =>
         {
-            var intent = await context.Set<ChangeIntent>().Include(i => i.Steps.OrderBy(s => s.Position)).SingleAsync(i => i.Id == change, cancellationToken);
+            var intent = await context.Set<ChangeIntent>().SingleAsync(i => i.Id == change, cancellationToken);
             report = await CloseAsync(context, intent, phase, sentence, by, cancellationToken);
         }, cancellationToken);
         return report;
@@ -98,24 +97,26 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
         intent.Phase = phase;
         intent.Sentence = sentence;
         intent.FinishedAt = time.GetUtcNow();
-        foreach (var step in intent.Steps)
+        var steps = context.Set<ChangeStep>().Where(s => s.IntentId == intent.Id);
+        await (phase switch
         {
-            step.Phase = phase switch
-            {
-                ChangePhase.Applied => StepPhase.Applied,
-                ChangePhase.RolledBack when step.Phase != StepPhase.Planned => StepPhase.Reverted,
-                _ => step.Phase,
-            };
-        }
-
-        foreach (var gone in phase == ChangePhase.Applied ? intent.Steps.Select(s => OperationJson.Read(s.Operation)).OfType<DeleteNamespace>() : [])
+            ChangePhase.Applied => steps.Where(s => s.Phase != StepPhase.Applied).ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Applied), cancellationToken),
+            ChangePhase.RolledBack => steps.Where(s => s.Phase != StepPhase.Planned).ExecuteUpdateAsync(s => s.SetProperty(x => x.Phase, StepPhase.Reverted), cancellationToken),
+            _ => Task.CompletedTask,
+        });
+        var operations = await OperationsOfAsync(context, intent.Id, cancellationToken);
+        foreach (var gone in phase == ChangePhase.Applied ? operations.Where(o => o.Contains("\"deleteNamespace\"", StringComparison.Ordinal)).Select(OperationJson.Read).OfType<DeleteNamespace>() : [])
         {
             await context.Set<OwnedNamespace>().Where(n => n.Gateway == gone.Gateway.Value && n.Marker == gone.Marker).ExecuteDeleteAsync(cancellationToken);
             await context.Set<GatewayModeRow>().Where(m => m.Gateway == gone.Gateway.Value).ExecuteDeleteAsync(cancellationToken);
+            foreach (var witness in witnesses)
+            {
+                await witness.ForgetAsync(context, gone.Gateway, cancellationToken);
+            }
         }
 
         var report = Report(intent);
-        var arguments = $"{{\"title\":{intent.TitleArguments},\"operations\":[{string.Join(',', intent.Steps.Select(s => s.Operation))}]}}";
+        var arguments = $"{{\"title\":{intent.TitleArguments},\"operations\":[{string.Join(',', operations)}]}}";
         await audit.AppendAsync(context, by ?? intent.Actor, intent.TitleCode, intent.Gateways.Trim(), arguments, sentence is null ? $"{report.Outcome}" : $"{report.Outcome}: {sentence}", cancellationToken);
         return report;
     }

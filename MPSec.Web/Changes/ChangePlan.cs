@@ -52,10 +52,7 @@ public sealed record ChangePlan
     public ImmutableArray<GatewayName> Gateways => [.. Operations.SelectMany(o => o.Gateways).Distinct()];
 
     /// <summary>The equivalent commands, one line each.</summary>
-    public ImmutableArray<string> Commands => [.. Operations.SelectMany(Lines)];
-
-    internal static IEnumerable<string> Lines(HostOperation operation) =>
-        operation is SetShaper { DelayCommand: { } delay } ? [operation.ToShellText(), string.Join(' ', delay.Select(ShellText.Quote))] : [operation.ToShellText()];
+    public ImmutableArray<string> Commands => [.. Operations.SelectMany(o => o.ToShellLines())];
 }
 
 /// <summary>How a change alters the configuration that is restored when the machine starts.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using MPSec.Linux.Values;
+using MPSec.Changes.Kernel;
+using MPSec.Linux.Namespaces;
 
 namespace MPSec.Changes;
 
@@ -12,6 +13,7 @@ public sealed partial class ChangeService
     private static readonly TimeSpan s_overdue = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
+    private const int MostArmings = 3;
 
     private readonly SemaphoreSlim _attending = new(1);
 
@@ -56,14 +58,18 @@ public sealed partial class ChangeService
             {
                 PendingChanged?.Invoke(await journal.PendingAsync(cancellationToken));
                 await ArmAsync(plan.Id, cancellationToken);
-                await journal.BeginAsync(plan.Id, await Task.Run(() => kernel.Facts(plan.Operations), cancellationToken), cancellationToken);
-                await Task.Run(() => ForwardAsync(plan, new()), CancellationToken.None);
+                await Task.Run(() => ApplyGuardedAsync(plan, cancellationToken), CancellationToken.None);
                 pending = await journal.PendAsync(plan.Id, CancellationToken.None);
-                failure = pending is null ? new(ChangeFault.Expired, "applying it took longer than the time to confirm it") : null;
+                failure = pending is null ? TookTooLong() : null;
+                if (pending is not null && !await journal.IsGuardedAsync(plan.Id, CancellationToken.None))
+                {
+                    await ArmAsync(plan.Id, CancellationToken.None);
+                }
             }
             catch (Exception e)
             {
                 // Whatever the reason is, what was done must not stay half done.
+                pending = null;
                 failure = e as ChangeException ?? new ChangeException(ChangeFault.Refused, e is OperationCanceledException ? "it was given up before it began" : e.Message, e);
             }
 
@@ -209,8 +215,34 @@ public sealed partial class ChangeService
             : null;
     }
 
+    private static ChangeException TookTooLong() => new(ChangeFault.Expired, "applying it took longer than the time to confirm it");
+
+    private async Task ApplyGuardedAsync(ChangePlan plan, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            using var session = kernel.Open();
+            var deadline = await journal.BeginAsync(plan.Id, session.Facts(plan.Operations), cancellationToken);
+            if (await journal.IsGuardedAsync(plan.Id, cancellationToken))
+            {
+                // Past the deadline the dead-man may be undoing already: nothing more may be applied then.
+                await ForwardAsync(plan, session, new(), () => _ = clock.Milliseconds < deadline ? true : throw TookTooLong());
+                return;
+            }
+
+            // It ended between standing ready and now.
+            if (attempt > MostArmings)
+            {
+                throw new ChangeException(ChangeFault.NotAvailable, "the process that would undo it ends again and again");
+            }
+
+            await ArmAsync(plan.Id, cancellationToken);
+        }
+    }
+
     private async Task ArmAsync(Guid change, CancellationToken cancellationToken)
     {
+        var begun = time.GetTimestamp();
         try
         {
             await deadMan.StartAsync(change, cancellationToken);
@@ -220,7 +252,6 @@ public sealed partial class ChangeService
             throw new ChangeException(ChangeFault.NotAvailable, $"the process that would undo it cannot be started ({e.Message})", e);
         }
 
-        var begun = time.GetTimestamp();
         while (!await journal.IsGuardedAsync(change, cancellationToken))
         {
             if (time.GetElapsedTime(begun) > s_armingLimit)
@@ -260,18 +291,25 @@ public sealed partial class ChangeService
             List<HostOperation> operations = [.. intent.Steps.Select(s => OperationJson.Read(s.Operation))];
             List<HostOperation> undo = [.. intent.Steps.Where(s => s.Inverse is not null).Reverse().SelectMany(s => OperationJson.ReadMany(s.Inverse!))];
             var before = JsonSerializer.Deserialize<ImmutableArray<string>>(intent.Check!.Facts ?? "[]");
+
+            // What somebody deleted meanwhile has taken the change with it; of that one sentence is enough.
+            var gone = operations.SelectMany(o => o.Gateways).Distinct().Where(g => !NamespaceThread.Exists(g) && before.Any(f => f.StartsWith($"{g} ", StringComparison.Ordinal) && f != $"{g} absent")).ToList();
+            undo.RemoveAll(o => o.Gateways.Any(gone.Contains));
+            operations.RemoveAll(o => o.Gateways.Any(gone.Contains));
+            ImmutableArray<string> left = [.. before.Where(f => !gone.Exists(g => f.StartsWith($"{g} ", StringComparison.Ordinal)))];
             var faults = Undo(undo);
-            var differences = await CompareAsync(before, operations, TimeSpan.Zero);
+            var differences = await CompareAsync(left, operations, TimeSpan.Zero);
             if (faults.Count + differences.Count > 0)
             {
                 // What one inverse restored another may have taken with it again; each is applied only where its result does not stand.
                 faults = Undo(undo);
-                differences = await CompareAsync(before, operations, s_settling);
+                differences = await CompareAsync(left, operations, s_settling);
             }
 
-            return faults.Count + differences.Count == 0
+            List<string> wrong = [.. gone.Select(g => $"gateway {g} does not exist any more"), .. faults, .. differences];
+            return wrong.Count == 0
                 ? (ChangePhase.RolledBack, $"{why}; the state before is back, compared in {before.Length} facts")
-                : (ChangePhase.Incomplete, $"{why}; it was undone, but the state is not the one before: {string.Join("; ", faults.Concat(differences))}");
+                : (ChangePhase.Incomplete, $"{why}; it was undone, but the state is not the one before: {string.Join("; ", wrong.Take(MostDifferences))}{(wrong.Count > MostDifferences ? $"; and {wrong.Count - MostDifferences} more" : "")}");
         }
         catch (Exception e)
         {

@@ -24,21 +24,28 @@ public sealed partial class ChangeService(
         ArgumentNullException.ThrowIfNull(plan);
         return Task.Run(() =>
         {
-            var created = Created(plan);
+            var made = new Made(plan);
             var forward = new List<HostOperation>();
             var back = new List<HostOperation>();
+            using var session = kernel.Open();
             foreach (var operation in plan.Operations)
             {
                 operation.Validate();
-                IReadOnlyList<HostOperation> inverse = InsideCreated(operation, created) ? [] : kernel.InverseOf(operation);
-                if (inverse.Count > 0 || operation is DeleteNamespace || InsideCreated(operation, created))
+                var inside = made.Holds(operation);
+                IReadOnlyList<HostOperation> inverse = inside ? [] : session.InverseOf(operation);
+                if (inverse.Count > 0 || operation is DeleteNamespace || inside)
                 {
                     forward.Add(operation);
                     back.InsertRange(0, inverse);
                 }
+
+                if (inverse.Count > 0)
+                {
+                    made.Add(operation);
+                }
             }
 
-            return new ChangePreview([.. forward.SelectMany(ChangePlan.Lines)], [.. back.SelectMany(ChangePlan.Lines)], plan.Remarks);
+            return new ChangePreview([.. forward.SelectMany(o => o.ToShellLines())], [.. back.SelectMany(o => o.ToShellLines())], plan.Remarks);
         }, cancellationToken);
     }
 
@@ -127,140 +134,6 @@ public sealed partial class ChangeService(
             {
                 throw new ChangeException(ChangeFault.Observed, $"gateway {gateway}: is in observe mode, MPSec only reads it; an administrator may switch it to managed");
             }
-        }
-    }
-
-    private async Task<(ChangeReport Report, ChangeException? Failure)> ApplyAsync(ChangePlan plan)
-    {
-        var undo = new Stack<HostOperation>();
-        try
-        {
-            await ForwardAsync(plan, undo);
-            return (await journal.CloseAsync(plan.Id, ChangePhase.Applied, null, null, CancellationToken.None), null);
-        }
-        catch (Exception e)
-        {
-            // Whatever the reason is, what was done must not stay half done.
-            var failure = e as ChangeException ?? new ChangeException(ChangeFault.Refused, e.Message, e);
-            var left = plan.RollsForward ? [] : Undo(undo);
-            var sentence = (plan.RollsForward, left.Count) switch
-            {
-                (true, _) => failure.Message,
-                (_, 0) when undo.Count == 0 => $"{failure.Message}; nothing was changed",
-                (_, 0) => $"{failure.Message}; everything done before was undone",
-                _ => $"{failure.Message}; undoing it failed too: {string.Join("; ", left)}",
-            };
-            var phase = left.Count == 0 && !plan.RollsForward ? ChangePhase.RolledBack : ChangePhase.Incomplete;
-            return (await journal.CloseAsync(plan.Id, phase, sentence, null, CancellationToken.None), failure);
-        }
-    }
-
-    private async Task ForwardAsync(ChangePlan plan, Stack<HostOperation> undo)
-    {
-        var created = Created(plan);
-        for (var i = 0; i < plan.Operations.Length; i++)
-        {
-            var operation = plan.Operations[i];
-            if (!InsideCreated(operation, created))
-            {
-                var inverse = kernel.InverseOf(operation);
-                await journal.IntendAsync(plan.Id, i, inverse, operation as CreateNamespace, CancellationToken.None);
-                foreach (var one in inverse.Reverse())
-                {
-                    undo.Push(one);
-                }
-            }
-
-            kernel.Apply(operation);
-        }
-    }
-
-    private async Task<ChangeReport> RecoverAsync(ChangeIntent intent)
-    {
-        List<HostOperation> operations;
-        List<HostOperation> undo;
-        try
-        {
-            operations = [.. intent.Steps.Select(s => OperationJson.Read(s.Operation))];
-            undo = [.. intent.Steps.Where(s => s.Inverse is not null).Reverse().SelectMany(s => OperationJson.ReadMany(s.Inverse!))];
-        }
-        catch (ChangeException e)
-        {
-            return await journal.CloseAsync(intent.Id, ChangePhase.Incomplete, $"its process ended in the middle, and its record cannot be read: {e.Message}", ChangeActor.Recovery.Name, CancellationToken.None);
-        }
-
-        var faults = new List<string>();
-        if (intent.RollsForward)
-        {
-            faults.AddRange(operations.Select(Try).OfType<string>());
-            return faults.Count == 0 ? await Close(ChangePhase.Applied, null) : await Close(ChangePhase.Incomplete, "its process ended in the middle, and it could not be finished: " + string.Join("; ", faults));
-        }
-
-        if (operations.TrueForAll(Stands))
-        {
-            return await Close(ChangePhase.Applied, null);
-        }
-
-        faults.AddRange(Undo(undo));
-        return faults.Count == 0
-            ? await Close(ChangePhase.RolledBack, "its process ended in the middle; everything it had done was undone")
-            : await Close(ChangePhase.Incomplete, "its process ended in the middle, and undoing it failed: " + string.Join("; ", faults));
-
-        Task<ChangeReport> Close(ChangePhase phase, string? sentence) => journal.CloseAsync(intent.Id, phase, sentence, ChangeActor.Recovery.Name, CancellationToken.None);
-    }
-
-    /// <summary>Applies the inverses and looks whether each result stands; returns what failed.</summary>
-    private List<string> Undo(IEnumerable<HostOperation> inverses)
-    {
-        var operations = inverses.ToList();
-        var faults = operations.Select(Try).OfType<string>().ToList();
-        if (faults.Count == 0)
-        {
-            // Only states that a later inverse did not replace can be looked at again; the last one of each object is such.
-            faults.AddRange(operations.Where(o => o is WriteSysctl or SetLinkState or DeleteNamespace).Reverse().DistinctBy(Subject).Where(o => !Stands(o)).Select(o => $"'{o.ToShellText()}' had no effect"));
-        }
-
-        return faults;
-
-        static (GatewayName, string) Subject(HostOperation operation) => (operation.Gateway, operation switch
-        {
-            WriteSysctl o => o.Key.Value,
-            SetLinkState o => o.Interface.Value,
-            _ => operation.Gateway.Value,
-        });
-    }
-
-    private string? Try(HostOperation operation)
-    {
-        try
-        {
-            if (!Stands(operation))
-            {
-                kernel.Apply(operation);
-            }
-
-            return null;
-        }
-        catch (ChangeException e) when (e.Fault == ChangeFault.NotFound && operation is RemoveAddress or RemoveRoute or RemoveRule or RemoveShaper or RemoveEndpoint or DeleteVethPair or DeleteNamespace)
-        {
-            return null; // Its gateway or interface is gone, and the thing with it.
-        }
-        catch (ChangeException e)
-        {
-            return e.Message;
-        }
-    }
-
-    // An operation whose inverse is empty would change nothing: its result is there. Deleting has no inverse, so look for the thing itself.
-    private bool Stands(HostOperation operation)
-    {
-        try
-        {
-            return operation is DeleteNamespace ? !Linux.Namespaces.NamespaceThread.Exists(operation.Gateway) : kernel.InverseOf(operation).Count == 0;
-        }
-        catch (ChangeException)
-        {
-            return false;
         }
     }
 }

@@ -14,6 +14,8 @@ namespace MPSec.Changes;
 [JsonDerivedType(typeof(AddVethPair), "addVethPair")]
 [JsonDerivedType(typeof(DeleteVethPair), "deleteVethPair")]
 [JsonDerivedType(typeof(SetLinkState), "setLinkState")]
+[JsonDerivedType(typeof(SetMtu), "setMtu")]
+[JsonDerivedType(typeof(BlockInterface), "blockInterface")]
 [JsonDerivedType(typeof(AddAddress), "addAddress")]
 [JsonDerivedType(typeof(RemoveAddress), "removeAddress")]
 [JsonDerivedType(typeof(ReplaceRoute), "replaceRoute")]
@@ -33,6 +35,10 @@ public abstract record HostOperation(GatewayName Gateway)
     [JsonIgnore]
     public abstract IReadOnlyList<string> Command { get; }
 
+    /// <summary>The same where it takes several commands.</summary>
+    [JsonIgnore]
+    public virtual IReadOnlyList<IReadOnlyList<string>> Commands => [Command];
+
     /// <summary>Every gateway that the operation touches.</summary>
     [JsonIgnore]
     public virtual IReadOnlyList<GatewayName> Gateways => [Gateway];
@@ -45,6 +51,9 @@ public abstract record HostOperation(GatewayName Gateway)
 
     /// <summary>The command as one line of text, quoted for a shell; for showing only.</summary>
     public string ToShellText() => string.Join(' ', Command.Select(ShellText.Quote));
+
+    /// <summary>Every command as a line of its own, for showing only.</summary>
+    public IEnumerable<string> ToShellLines() => Commands.Select(command => string.Join(' ', command.Select(ShellText.Quote)));
 
     /// <summary><c>ip</c> or <c>tc</c>, pointed at the gateway.</summary>
     private protected string[] Tool(string tool, params ReadOnlySpan<string> arguments) =>

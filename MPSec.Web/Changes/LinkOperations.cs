@@ -21,13 +21,17 @@ public sealed record SetLinkState(GatewayName Gateway, InterfaceName Interface, 
 /// <param name="Gateway">Gateway of the interface.</param>
 /// <param name="Interface">The interface.</param>
 /// <param name="Address">Address with prefix length.</param>
-public sealed record AddAddress(GatewayName Gateway, InterfaceName Interface, IpPrefix Address) : HostOperation(Gateway)
+/// <param name="Options">What else belongs to the address; null for a plain one, and for one whose options are as they are.</param>
+public sealed record AddAddress(GatewayName Gateway, InterfaceName Interface, IpPrefix Address, AddressOptions? Options = null) : HostOperation(Gateway)
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Command => Tool("ip", "address", "add", Address.ToString(), "dev", Interface.Value);
+    public override IReadOnlyList<string> Command => Tool("ip", ["address", "add", Address.ToString(), "dev", Interface.Value, .. Options?.Words ?? []]);
+
+    /// <inheritdoc/>
+    public override void Validate() => Require(Options?.Fault(Address) is null, Options?.Fault(Address) ?? "");
 }
 
-/// <summary>Takes an address from an interface; routes that the kernel drops with it are in the inverse.</summary>
+/// <summary>Takes an address from an interface; routes and further addresses that the kernel drops with it are in the inverse.</summary>
 /// <param name="Gateway">Gateway of the interface.</param>
 /// <param name="Interface">The interface.</param>
 /// <param name="Address">Address with prefix length.</param>
@@ -51,9 +55,12 @@ public enum RouteKind
 
     /// <summary>Drops it; the sender hears EACCES.</summary>
     Prohibit = 8,
+
+    /// <summary>Ends the look-up in this table; the next rule is asked.</summary>
+    Throw = 9,
 }
 
-/// <summary>One route with a single next hop.</summary>
+/// <summary>One route.</summary>
 public sealed record RouteSpec
 {
     /// <summary>Destination network; 0.0.0.0/0 or ::/0 is the default route.</summary>
@@ -65,7 +72,7 @@ public sealed record RouteSpec
     /// <summary>Kind.</summary>
     public RouteKind Kind { get; init; } = RouteKind.Unicast;
 
-    /// <summary>Outgoing interface; needed for unicast, none for the other kinds.</summary>
+    /// <summary>Outgoing interface; needed for unicast with one next hop, none for the other kinds.</summary>
     public InterfaceName? Interface { get; init; }
 
     /// <summary>Next hop; null when the destination is on the link.</summary>
@@ -83,11 +90,16 @@ public sealed record RouteSpec
     /// <summary>RT_SCOPE_*: 0 global, 253 link. Null lets MPSec choose as iproute2 does.</summary>
     public byte? Scope { get; init; }
 
+    /// <summary>
+    /// What else belongs to the route. Null for a plain one: where it stands already it may have any options. A route that is brought back has them all.
+    /// </summary>
+    public RouteOptions? Options { get; init; }
+
     /// <summary>AF_INET6.</summary>
     public bool IsIPv6 => Destination.Address.AddressFamily == AddressFamily.InterNetworkV6;
 
     /// <summary>RT_SCOPE_* as it goes to the kernel: an IPv4 route without next hop has scope link.</summary>
-    public byte EffectiveScope => Scope ?? (!IsIPv6 && Kind == RouteKind.Unicast && NextHop is null ? (byte)253 : (byte)0);
+    public byte EffectiveScope => Scope ?? (!IsIPv6 && Kind == RouteKind.Unicast && NextHop is null && Options?.Hops is null ? (byte)253 : (byte)0);
 
     // Without it "default" means the IPv4 one.
     internal string[] FamilyWords => IsIPv6 ? ["-6"] : [];
@@ -103,11 +115,12 @@ public sealed record RouteSpec
             }
 
             words.Add(Destination.Length == 0 ? "default" : Destination.ToString());
-            Add("via", NextHop?.ToString());
+            Add("via", NextHop is { } hop && hop.AddressFamily != Destination.Address.AddressFamily ? $"inet6 {hop}" : NextHop?.ToString());
             Add("dev", Interface?.Value);
             Add("src", Source?.ToString());
             Add("metric", Metric == 0 ? null : Invariant(Metric));
             Add("table", Table == 254 ? null : Invariant(Table));
+            words.AddRange(Options?.Words ?? []);
             return words;
 
             void Add(string key, string? value)
@@ -124,10 +137,12 @@ public sealed record RouteSpec
     internal string? Fault() => this switch
     {
         { Table: 0 } => "route table: must be 1 to 4294967295",
-        { Kind: RouteKind.Unicast, Interface: null } => "route interface: a unicast route needs one",
+        { Kind: RouteKind.Unicast, Interface: null } when Options?.Hops is null => "route interface: a unicast route needs one",
         { Kind: not RouteKind.Unicast, Interface: not null } => "route interface: only a unicast route has one",
         { Kind: not RouteKind.Unicast, NextHop: not null } => "route next hop: only a unicast route has one",
-        _ when (NextHop ?? Destination.Address).AddressFamily != Destination.Address.AddressFamily => "route next hop: is of another family than the destination",
+        _ when Options?.Fault(this) is { } fault => fault,
+        { Options.IsViaIPv6: true } when NextHop is not { AddressFamily: AddressFamily.InterNetworkV6 } || IsIPv6 => "route next hop: an IPv4 route by an IPv6 next hop needs one",
+        _ when Options is not { IsViaIPv6: true } && (NextHop ?? Destination.Address).AddressFamily != Destination.Address.AddressFamily => "route next hop: is of another family than the destination",
         _ when (Source ?? Destination.Address).AddressFamily != Destination.Address.AddressFamily => "route source: is of another family than the destination",
         _ when !Destination.Network.Address.Equals(Destination.Address) => $"route destination: {Destination} has host bits; write {Destination.Network}",
         _ => null,

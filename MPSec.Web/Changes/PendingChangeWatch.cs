@@ -17,7 +17,7 @@ public sealed partial class PendingChangeWatch : BackgroundService
     private readonly ILogger<PendingChangeWatch> _logger;
     private readonly Lock _lock = new();
     private PendingChange? _current;
-    private long _waitingSince;
+    private Guid? _overdue;
 
     /// <summary>Watches from now on.</summary>
     public PendingChangeWatch(ChangeService changes, ChangeJournal journal, TimeProvider time, ILogger<PendingChangeWatch> logger)
@@ -36,7 +36,7 @@ public sealed partial class PendingChangeWatch : BackgroundService
     public PendingChange? Current => _current;
 
     /// <summary>Whether <see cref="Current"/> waits for longer than <see cref="Curtain"/>: somebody must look.</summary>
-    public bool IsOverdue => _current is { Stage: PendingStage.Waiting } && _time.GetElapsedTime(Interlocked.Read(ref _waitingSince)) >= Curtain;
+    public bool IsOverdue => _current is { Stage: PendingStage.Waiting } current && current.Id == _overdue;
 
     /// <summary>How the last one ended that this process saw waiting, or the last change before it was started.</summary>
     public ChangeReport? LastEnded { get; private set; }
@@ -82,7 +82,6 @@ public sealed partial class PendingChangeWatch : BackgroundService
             (before, _current) = (_current, pending);
             if (pending is { Stage: PendingStage.Waiting } && (before?.Id != pending.Id || before.Stage != PendingStage.Waiting))
             {
-                Interlocked.Exchange(ref _waitingSince, _time.GetTimestamp());
                 _ = RaiseCurtainAsync(pending.Id);
             }
         }
@@ -102,6 +101,7 @@ public sealed partial class PendingChangeWatch : BackgroundService
         await Task.Delay(Curtain, _time);
         if (_current?.Id == change)
         {
+            _overdue = change;
             Changed?.Invoke();
         }
     }

@@ -26,6 +26,9 @@ public sealed record SetShaper(GatewayName Gateway, InterfaceName Interface, lon
         ? null
         : Tool("tc", "qdisc", "replace", "dev", Interface.Value, "parent", "1:1", "netem", "delay", string.Create(CultureInfo.InvariantCulture, $"{Delay.TotalMicroseconds:0}us"));
 
+    /// <inheritdoc/>
+    public override IReadOnlyList<IReadOnlyList<string>> Commands => DelayCommand is { } delay ? [Command, delay] : [Command];
+
     /// <summary>
     /// A shaper for a path: a bucket of 10 ms (at least 10 full frames) and a queue of <paramref name="buffer"/> at the rate.
     /// The bucket bridges a late timer of the kernel on a busy machine; a smaller one loses rate, a larger one shows as bursts.

@@ -26,6 +26,18 @@ public sealed class StateFolder
     /// <summary>File with the process id of the running <c>mpsec serve</c>; only meaningful while <see cref="LockFile"/> is locked.</summary>
     public string PidFile => Path.Combine(Root, "mpsec.pid");
 
+    /// <summary>Socket (mode 0600) on which the dead-man of a network namespace waits for changes to guard.</summary>
+    /// <param name="network">Inode of the namespace.</param>
+    public string DeadManSocket(ulong network) => Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"dead-man-{network}.sock"));
+
+    /// <summary>File that the dead-man which has that socket holds locked (flock(2)).</summary>
+    /// <param name="network">Inode of the namespace.</param>
+    public string DeadManLock(ulong network) => Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"dead-man-{network}.lock"));
+
+    /// <summary>File with process id and start time (clock ticks since boot) of that dead-man, for scripts.</summary>
+    /// <param name="network">Inode of the namespace.</param>
+    public string DeadManPid(ulong network) => Path.Combine(Root, string.Create(CultureInfo.InvariantCulture, $"dead-man-{network}.pid"));
+
     /// <summary>Keys that protect cookies and antiforgery tokens.</summary>
     public string KeysFolder => Path.Combine(Root, "keys");
 

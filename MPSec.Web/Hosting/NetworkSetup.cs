@@ -1,6 +1,5 @@
 using MPSec.Components.Layout;
 using MPSec.Features.Network;
-using MPSec.Linux.Procfs;
 
 namespace MPSec.Hosting;
 
@@ -9,7 +8,7 @@ public static class NetworkSetup
 {
     /// <summary>Registers it; needs the gateways and Changes.</summary>
     public static IServiceCollection AddNetwork(this IServiceCollection services) => services
-        .AddSingleton(new InterfaceOwnerReader())
+        .AddNetworkConfigurations()
         .AddSingleton<IPathNumbering, PathNumbering>()
         .AddSingleton<NetworkService>()
         .AddSingleton(new MenuEntry(MenuOrder.Network, "network", "network", typeof(NetworkTexts), "Menu"));

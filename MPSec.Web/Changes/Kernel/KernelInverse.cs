@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Values;
 
@@ -8,12 +7,9 @@ namespace MPSec.Changes.Kernel;
 /// <summary>Computes what undoes an operation from the kernel's state before it. Reads only.</summary>
 internal static class KernelInverse
 {
-    private const uint Permanent = 0x80;
-    private const byte ScopeLink = 253;
-    private const byte ProtocolKernel = 2;
-    private const byte ProtocolRouterAdvertisement = 9;
+    private const uint UsualMtu = 1500; // of a veth interface that was just made
 
-    public static IReadOnlyList<HostOperation> Of(HostOperation operation, GatewayHandle gateway)
+    public static IReadOnlyList<HostOperation> Of(HostOperation operation, GatewayHandle gateway, Func<GatewayName, GatewayHandle> at)
     {
         switch (operation)
         {
@@ -24,36 +20,34 @@ internal static class KernelInverse
                 RequireNotForeign(o.Gateway, o.Marker);
                 return [];
             case AddVethPair o:
-                using (var peer = new GatewayHandle(o.PeerGateway))
+                return (gateway.FindLink(o.Interface), at(o.PeerGateway).FindLink(o.PeerInterface)) switch
                 {
-                    return (gateway.FindLink(o.Interface), peer.FindLink(o.PeerInterface)) switch
-                    {
-                        ({ Kind: "veth" }, { Kind: "veth" }) => [],
-                        (null, null) => [new DeleteVethPair(o.Gateway, o.Interface, o.PeerGateway, o.PeerInterface)],
-                        ({ }, _) => throw new ChangeException(ChangeFault.Foreign, $"gateway {o.Gateway}: there is an interface {o.Interface} already"),
-                        _ => throw new ChangeException(ChangeFault.Foreign, $"gateway {o.PeerGateway}: there is an interface {o.PeerInterface} already"),
-                    };
-                }
-
+                    ({ Kind: "veth" }, { Kind: "veth" }) => [],
+                    (null, null) => [new DeleteVethPair(o.Gateway, o.Interface, o.PeerGateway, o.PeerInterface)],
+                    ({ }, _) => throw new ChangeException(ChangeFault.Foreign, $"gateway {o.Gateway}: there is an interface {o.Interface} already"),
+                    _ => throw new ChangeException(ChangeFault.Foreign, $"gateway {o.PeerGateway}: there is an interface {o.PeerInterface} already"),
+                };
             case DeleteVethPair o:
                 return gateway.FindLink(o.Interface) switch
                 {
                     null => [],
-                    { Kind: "veth" } => Rebuild(o, gateway),
+                    { Kind: "veth" } => Rebuild(o, gateway, at(o.PeerGateway)),
                     _ => throw new ChangeException(ChangeFault.Foreign, $"gateway {o.Gateway}: {o.Interface} is no veth interface"),
                 };
             case SetLinkState o:
                 var link = gateway.Link(o.Interface);
                 return link.IsUp == o.Up ? [] : o.Up
                     ? [new SetLinkState(o.Gateway, o.Interface, false)]
-                    : [new SetLinkState(o.Gateway, o.Interface, true), .. Lost(gateway, link, o.Interface)];
+                    : [new SetLinkState(o.Gateway, o.Interface, true), .. KernelLosses.ByLinkDown(gateway, link, o.Interface)];
+            case SetMtu o:
+                var sized = gateway.Link(o.Interface);
+                return sized.Mtu == o.Mtu ? [] : [o with { Mtu = sized.Mtu }, .. KernelLosses.ByMtu(gateway, sized, o.Interface, o.Mtu)];
+            case BlockInterface o:
+                return InverseOfBlock(o, gateway);
             case AddAddress o:
-                return HasAddress(gateway, o.Interface, o.Address) ? [] : [new RemoveAddress(o.Gateway, o.Interface, o.Address)];
+                return FindAddress(gateway, o.Interface, o.Address) is not null ? [] : [new RemoveAddress(o.Gateway, o.Interface, o.Address)];
             case RemoveAddress o:
-                // With the last address of a family the kernel drops the family's routes of the interface, with any address those that prefer it.
-                return HasAddress(gateway, o.Interface, o.Address)
-                    ? [new AddAddress(o.Gateway, o.Interface, o.Address), .. OwnRoutes(gateway, gateway.Link(o.Interface), o.Interface)]
-                    : [];
+                return FindAddress(gateway, o.Interface, o.Address) is { } held ? [.. KernelLosses.ByAddress(gateway, gateway.Link(o.Interface), o.Interface, held)] : [];
             case ReplaceRoute o:
                 return InverseOfReplace(o, gateway);
             case RemoveRoute o:
@@ -80,8 +74,8 @@ internal static class KernelInverse
                     ? []
                     : [new SetMptcpLimits(o.Gateway, limits.Subflows, limits.AddAddrAccepted)];
             case WriteSysctl o:
-                var value = gateway.ReadSysctl(o.Key);
-                return value == string.Join(' ', o.Value.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)) ? [] : [o with { Value = value }];
+                var value = SettingFiles.Read(o.Gateway, o.Key);
+                return value == SettingFiles.Normal(o.Value) ? [] : [o with { Value = value }, .. KernelLosses.BySetting(gateway, o, value)];
             default:
                 throw new ChangeException(ChangeFault.NotAvailable, $"the operation {operation.GetType().Name} is not known");
         }
@@ -106,26 +100,21 @@ internal static class KernelInverse
         gateway.Endpoints.FirstOrDefault(e => e.Id == wanted.Id && e.Address.Equals(wanted.Address))
             ?? throw new ChangeException(ChangeFault.NotFound, $"gateway {wanted.Gateway}: there is no MPTCP endpoint {wanted.Id} with the address {wanted.Address}");
 
-    /// <summary>What the kernel forgets when the interface goes down: global IPv6 addresses (unless keep_addr_on_down) and routes by it that it did not make itself.</summary>
-    private static IEnumerable<HostOperation> Lost(GatewayHandle gateway, LinkReading link, InterfaceName name) =>
-    [
-        .. gateway.Addresses
-            .Where(a => a.InterfaceIndex == link.Index && a.Prefix.Address.AddressFamily == AddressFamily.InterNetworkV6 && a.Scope != ScopeLink && (a.Flags & Permanent) != 0)
-            .Select(a => new AddAddress(gateway.Name, name, a.Prefix)),
-        .. OwnRoutes(gateway, link, name),
-    ];
-
-    // Routes on the link first: a next hop must be reachable when the route by it is set.
-    private static IEnumerable<HostOperation> OwnRoutes(GatewayHandle gateway, LinkReading link, InterfaceName name) =>
-        gateway.Routes
-            .Where(r => r.InterfaceIndex == link.Index && r.Protocol is not (ProtocolKernel or ProtocolRouterAdvertisement) && r.Kind == "unicast")
-            .OrderBy(r => r.Gateway is not null)
-            .Select(r => new ReplaceRoute(gateway.Name, Describe(r, name)));
-
-    private static bool HasAddress(GatewayHandle gateway, InterfaceName name, IpPrefix prefix)
+    public static HeldAddress? FindAddress(GatewayHandle gateway, InterfaceName name, IpPrefix prefix)
     {
         var index = gateway.Link(name).Index;
-        return gateway.Addresses.Any(a => a.InterfaceIndex == index && a.Prefix == prefix);
+        return gateway.HeldAddresses.FirstOrDefault(a => a.Reading.InterfaceIndex == index && a.Reading.Prefix == prefix);
+    }
+
+    private static IReadOnlyList<HostOperation> InverseOfBlock(BlockInterface o, GatewayHandle gateway)
+    {
+        if (o.Blocked)
+        {
+            _ = gateway.Link(o.Interface); // a name mistyped would block nothing, for ever
+        }
+
+        var chains = gateway.Blocks.Where(r => r.Interface == o.Interface.Value).Select(r => r.Chain).Distinct().Count();
+        return chains == (o.Blocked ? BlockInterface.Chains.Length : 0) ? [] : [o with { Blocked = !o.Blocked }];
     }
 
     private static IReadOnlyList<HostOperation> InverseOfReplace(ReplaceRoute o, GatewayHandle gateway)
@@ -140,18 +129,21 @@ internal static class KernelInverse
 
     private static RouteSpec? FindRoute(GatewayHandle gateway, RouteSpec wanted, bool exact)
     {
-        var links = gateway.Links;
-        foreach (var route in gateway.Routes)
+        foreach (var route in gateway.RoutesOf(wanted.Destination, wanted.Table, EffectiveMetric(wanted)))
         {
-            if (route.Destination != wanted.Destination || route.Table != wanted.Table || route.Metric != EffectiveMetric(wanted) || KindOf(route) is null)
+            if (route.Kind is null || route.Options.TypeOfService != (wanted.Options?.TypeOfService ?? 0))
             {
                 continue;
             }
 
-            var device = links.FirstOrDefault(l => l.Index == route.InterfaceIndex)?.Name;
-            InterfaceName? name = device is not null && InterfaceName.TryParse(device, out var parsed, out _) && KindOf(route) == RouteKind.Unicast ? parsed : null;
-            var found = Describe(route, name);
-            if (!exact || (found.Kind == wanted.Kind && found.Interface == wanted.Interface && Equals(found.NextHop, wanted.NextHop) && Equals(found.Source, wanted.Source)))
+            if (!exact)
+            {
+                return KernelLosses.Describe(gateway, route);
+            }
+
+            if (!route.IsEncapsulated && KernelLosses.Describe(gateway, route) is var found
+                && found.Kind == wanted.Kind && found.Interface == wanted.Interface && Equals(found.NextHop, wanted.NextHop) && Equals(found.Source, wanted.Source)
+                && (wanted.Options is null ? found.Options?.Hops is null : wanted.Options.Equals(found.Options) && found.Protocol == wanted.Protocol && found.Scope == wanted.EffectiveScope))
             {
                 return found;
             }
@@ -161,21 +153,6 @@ internal static class KernelInverse
     }
 
     private static uint EffectiveMetric(RouteSpec route) => route is { IsIPv6: true, Metric: 0 } ? 1024 : route.Metric;
-
-    private static RouteKind? KindOf(RouteReading route) => Enum.TryParse<RouteKind>(route.Kind, ignoreCase: true, out var kind) ? kind : null;
-
-    private static RouteSpec Describe(RouteReading route, InterfaceName? name) => new()
-    {
-        Destination = route.Destination,
-        Table = route.Table,
-        Kind = KindOf(route) ?? RouteKind.Unicast,
-        Interface = name,
-        NextHop = route.Gateway,
-        Source = route.PreferredSource,
-        Metric = route.Metric,
-        Protocol = route.Protocol,
-        Scope = route.Scope,
-    };
 
     private static SetShaper? Shaper(GatewayHandle gateway, InterfaceName name)
     {
@@ -200,23 +177,24 @@ internal static class KernelInverse
         return [new RemoveEndpoint(o.Gateway, o.Id, o.Address), .. before.Where(e => (e.Flags & MptcpEndpointFlags.Implicit) == 0).Select(e => Describe(e, gateway))];
     }
 
-    private static AddEndpoint Describe(MptcpEndpoint endpoint, GatewayHandle gateway)
-    {
-        InterfaceName? name = endpoint.InterfaceIndex is { } index && gateway.Links.FirstOrDefault(l => l.Index == index) is { } link ? InterfaceName.Parse(link.Name) : null;
-        return new(gateway.Name, endpoint.Id, endpoint.Address, endpoint.Flags, name, endpoint.Port);
-    }
+    private static AddEndpoint Describe(MptcpEndpoint endpoint, GatewayHandle gateway) =>
+        new(gateway.Name, endpoint.Id, endpoint.Address, endpoint.Flags, gateway.NameOf(endpoint.InterfaceIndex), endpoint.Port);
 
-    private static List<HostOperation> Rebuild(DeleteVethPair o, GatewayHandle gateway)
+    private static List<HostOperation> Rebuild(DeleteVethPair o, GatewayHandle gateway, GatewayHandle peer)
     {
-        using var peer = new GatewayHandle(o.PeerGateway);
         var operations = new List<HostOperation> { new AddVethPair(o.Gateway, o.Interface, o.PeerGateway, o.PeerInterface) };
         var ends = new[] { (Handle: gateway, Name: o.Interface), (Handle: peer, Name: o.PeerInterface) };
         foreach (var (handle, name) in ends)
         {
             var link = handle.Link(name);
-            operations.AddRange(handle.Addresses
-                .Where(a => a.InterfaceIndex == link.Index && (a.Flags & Permanent) != 0 && a.Scope != ScopeLink)
-                .Select(a => new AddAddress(handle.Name, name, a.Prefix)));
+            if (link.Mtu != UsualMtu)
+            {
+                operations.Add(new SetMtu(handle.Name, name, link.Mtu));
+            }
+
+            operations.AddRange(handle.HeldAddresses
+                .Where(a => a.Reading.InterfaceIndex == link.Index && a.IsPermanent && !KernelLosses.IsMadeByKernel(handle, a))
+                .Select(a => a.Again(handle.Name, name)));
             if (Shaper(handle, name) is { } shaper)
             {
                 operations.Add(shaper);
@@ -230,7 +208,8 @@ internal static class KernelInverse
 
         foreach (var (handle, name) in ends)
         {
-            operations.AddRange(OwnRoutes(handle, handle.Link(name), name));
+            var index = handle.Link(name).Index;
+            operations.AddRange(KernelLosses.Routes(handle, r => r.LeavesBy(index)));
         }
 
         return operations;

@@ -38,6 +38,9 @@ internal static class LinkMessages
     /// <summary>A message about the interface with this name.</summary>
     public static NetlinkWriter Link(NetlinkWriter writer, InterfaceName name) => Link(writer, 0).Attribute(3, name.Value);
 
+    /// <summary>IFLA_MTU.</summary>
+    public static NetlinkWriter Mtu(NetlinkWriter writer, int index, uint mtu) => Link(writer, index).Attribute(4, mtu);
+
     /// <summary>IFLA_IFALIAS: free text of the administrator, kept with the interface.</summary>
     public static NetlinkWriter Alias(NetlinkWriter writer, int index, string alias) => Link(writer, index).Attribute(20, alias);
 
@@ -82,16 +85,16 @@ internal static class LinkMessages
             options.Raw(parameters).Attribute(10, (long)shaper.Delay.TotalNanoseconds), flag: false);
     }
 
-    /// <summary>Decodes RTM_NEWQDISC: kind, handle and, for tbf, its parameters; null when it is not the root of the interface.</summary>
+    /// <summary>Decodes RTM_NEWQDISC: interface, kind, handle and, for tbf, its parameters; null when it is not the root of its interface.</summary>
     /// <exception cref="NetlinkFormatException">The message is cut off.</exception>
-    public static RootQdisc? DecodeRoot(ReadOnlySpan<byte> payload, int interfaceIndex)
+    public static RootQdisc? DecodeRoot(ReadOnlySpan<byte> payload)
     {
         if (payload.Length < 20)
         {
             throw new NetlinkFormatException("a queueing discipline needs 20 bytes");
         }
 
-        if (MemoryMarshal.Read<int>(payload[4..]) != interfaceIndex || MemoryMarshal.Read<uint>(payload[12..]) != HandleRoot)
+        if (MemoryMarshal.Read<uint>(payload[12..]) != HandleRoot)
         {
             return null;
         }
@@ -125,7 +128,7 @@ internal static class LinkMessages
         }
 
         var burst = (uint)Math.Round((double)ticks * NanosecondsPerTick * rate / 1e9);
-        return new(kind, MemoryMarshal.Read<uint>(payload[8..]), (long)rate * 8, burst, limit);
+        return new(MemoryMarshal.Read<int>(payload[4..]), kind, MemoryMarshal.Read<uint>(payload[8..]), (long)rate * 8, burst, limit);
     }
 
     // The packet scheduler's clock counts 64 ns steps (PSCHED_SHIFT in include/net/pkt_sched.h).
@@ -143,4 +146,4 @@ internal static class LinkMessages
 }
 
 /// <summary>Root queueing discipline of an interface. Handle 0 means that the kernel set it by itself.</summary>
-internal sealed record RootQdisc(string Kind, uint Handle, long RateBitsPerSecond, uint BurstBytes, uint LimitBytes);
+internal sealed record RootQdisc(int InterfaceIndex, string Kind, uint Handle, long RateBitsPerSecond, uint BurstBytes, uint LimitBytes);

@@ -77,6 +77,7 @@ public static class MpIcons
         ["chevron-right"] = new("M10 7l5 5-5 5"),
         ["undo"] = new("M8 5L4 9l4 4M4 9h10a6 6 0 0 1 0 12h-4"),
         ["retry"] = new("M19.5 12a7.5 7.5 0 1 1-2.2-5.3M19.5 4v4.5H15"),
+        ["edit"] = new("M4 20h4L19 9l-4-4L4 16zM13 7l4 4"),
         ["download"] = new("M12 4v11M7 11l5 5 5-5M5 20h14"),
         ["copy"] = new("M10 8h8a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-8a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2zM16 8V5a1 1 0 0 0-1-1H5a1 1 0 0 0-1 1v10a1 1 0 0 0 1 1h3"),
         ["search"] = new("M4.5 10.5a6 6 0 1 0 12 0a6 6 0 1 0-12 0M15 15l5 5"),

@@ -145,7 +145,7 @@ public static class MptcpEndpointPlans
     }
 
     private static ChangePlan Plan(string title, MptcpSettingsSnapshot snapshot, string what, HostOperation operation, ChangeDanger danger) =>
-        new() { TitleCode = title, TitleArguments = [snapshot.Gateway.Value, what], Operations = [operation], Danger = danger };
+        new() { TitleCode = title, TitleArguments = [snapshot.Gateway.Value, what], Operations = [operation], Danger = danger, Configuration = new() };
 
     private static string List(MptcpSettingsSnapshot snapshot) => snapshot.Addresses.Length == 0 ? "(none)" : string.Join(", ", snapshot.Addresses.Select(a => a.Address));
 

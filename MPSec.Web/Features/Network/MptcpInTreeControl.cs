@@ -67,6 +67,7 @@ public sealed class MptcpInTreeControl(bool present) : IMptcpControl
             TitleArguments = [snapshot.Gateway.Value, preset.ToString()],
             Operations = operations.ToImmutable(),
             Danger = ChangeDanger.Medium,
+            Configuration = new(),
         };
         return new(preset, plan, remarks.ToImmutable());
     }

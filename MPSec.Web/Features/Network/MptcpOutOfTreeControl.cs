@@ -68,7 +68,7 @@ public sealed class MptcpOutOfTreeControl : IMptcpControl
             remarks.Insert(0, new("already"));
         }
 
-        var plan = new ChangePlan { TitleCode = "mptcp.preset", TitleArguments = [snapshot.Gateway.Value, preset.ToString()], Operations = operations };
+        var plan = new ChangePlan { TitleCode = "mptcp.preset", TitleArguments = [snapshot.Gateway.Value, preset.ToString()], Operations = operations, Configuration = new() };
         return new(preset, plan, remarks.ToImmutable());
     }
 }

@@ -81,6 +81,7 @@ public sealed class MptcpSettingsService(IMptcpSettingsSource source)
             Operations = [.. writes],
             Remarks = values.Keys.Any(name => MptcpSettingCatalogue.Find(name) is { IsForNewConnections: true }) ? ["new-connections-only"] : [],
             Danger = writes.Any(w => (w.Key.Value, w.Value) is ("net.mptcp.enabled", "0") or ("net.mptcp.path_manager", "userspace") or ("net.mptcp.pm_type", "1")) ? ChangeDanger.Medium : ChangeDanger.Low,
+            Configuration = new(),
         };
     }
 

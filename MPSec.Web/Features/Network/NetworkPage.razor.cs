@@ -67,7 +67,7 @@ public sealed partial class NetworkPage(
 
     private GatewayName Name => GatewayName.Parse(Gateway);
 
-    private static string[] Tabs => ["paths", "routing", "mptcp"];
+    private static string[] Tabs => ["paths", "routing", "mptcp", "history"];
 
     private string Shown => Tabs.Contains(Tab) ? Tab! : Tabs[0];
 
@@ -107,11 +107,13 @@ public sealed partial class NetworkPage(
         _ => null,
     };
 
-    private EventCallback Retry => EventCallback.Factory.Create(this, () =>
+    private EventCallback Retry => EventCallback.Factory.Create(this, Wake);
+
+    private void Wake()
     {
         _asked = null;
         _feed?.Wake();
-    });
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -87,6 +87,9 @@ internal static class NetworkAddresses
 
     public static IpPrefix Alone(this IPAddress address) => new(address, address.IsIPv6() ? 128 : 32);
 
+    /// <summary>One address, no network around it.</summary>
+    public static bool IsAlone(this IpPrefix prefix) => prefix.Length == (prefix.Address.IsIPv6() ? 128 : 32);
+
     public static IpPrefix Everything(bool isIPv6) => isIPv6 ? new(IPAddress.IPv6Any, 0) : new(IPAddress.Any, 0);
 
     public static IPAddress Plain(this IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

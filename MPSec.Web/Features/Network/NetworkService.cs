@@ -40,6 +40,7 @@ public sealed class NetworkService(IPathNumbering numbers, InterfaceOwnerReader 
         TitleArguments = [gateway.Value],
         Operations = [.. operations.Distinct().OrderBy(RoutingRepair.Order)],
         Danger = ChangeDanger.Medium,
+        Configuration = new(),
     };
 
     /// <summary>Reads peers out of one line, separated by commas or spaces; <paramref name="error"/> names the first that is none.</summary>

@@ -93,8 +93,8 @@ public static class MptcpApi
             : throw new ChangeException(ChangeFault.Invalid, "endpoint flags: must be of signal, subflow, backup, fullmesh, laminar")));
 
     // By name only: a number or a list would pass Enum.Parse.
-    private static T? Name<T>(string text)
-        where T : struct, Enum => Enum.GetValues<T>().Where(v => string.Equals(v.ToString(), text, StringComparison.OrdinalIgnoreCase)).Select(v => (T?)v).FirstOrDefault();
+    private static TWord? Name<TWord>(string text)
+        where TWord : struct, Enum => Enum.GetValues<TWord>().Where(v => string.Equals(v.ToString(), text, StringComparison.OrdinalIgnoreCase)).Select(v => (TWord?)v).FirstOrDefault();
 
     private static MptcpSettingReply Reply(MptcpSettingState s) =>
         new(s.Name, s.Value, s.Known?.Default, s.Known?.Unit, s.Known?.Range, s.Known?.Since, s.IsPresent, s.IsWritable, s.Choices, s.Barred);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using MPSec.Linux.Gateways;
@@ -21,19 +20,17 @@ public sealed class SamplingWorld : IAsyncDisposable
     /// <summary>Interfaces of the measured namespace, loopback included.</summary>
     public const int Interfaces = 65;
 
-    private const string Prefix = "mpbench-";
     private const int Port = 5000;
-    private readonly ICommandRunner _runner;
+    private readonly BenchNamespaces _namespaces;
     private readonly TimeProvider _time;
     private readonly List<Socket> _sockets = [];
-    private readonly List<GatewayName> _made = [];
 
     private SamplingWorld(ICommandRunner runner, TimeProvider time)
     {
-        _runner = runner;
+        _namespaces = new(runner, "ab");
         _time = time;
-        Measured = GatewayName.Parse($"{Prefix}{Environment.ProcessId}-a");
-        Peer = GatewayName.Parse($"{Prefix}{Environment.ProcessId}-b");
+        Measured = BenchNamespaces.Name('a');
+        Peer = BenchNamespaces.Name('b');
     }
 
     /// <summary>The namespace that is measured; it opens the connections.</summary>
@@ -50,7 +47,6 @@ public sealed class SamplingWorld : IAsyncDisposable
         try
         {
             ResourceUsage.AllowOpenFiles(16 * 1024);
-            await world.RemoveLeftoversAsync(cancellationToken);
             await world.MakeNamespacesAsync(cancellationToken);
             world.Connect(cancellationToken);
             await world.WaitForSubflowsAsync(cancellationToken);
@@ -72,36 +68,12 @@ public sealed class SamplingWorld : IAsyncDisposable
         }
 
         _sockets.Clear();
-        foreach (var name in _made)
-        {
-            await _runner.RunAsync(new("ip", "netns", "del", name.Value), CancellationToken.None);
-        }
-
-        _made.Clear();
-    }
-
-    // The names hold the process that made them: those of a bench that was killed belong to nobody any more.
-    private async Task RemoveLeftoversAsync(CancellationToken cancellationToken)
-    {
-        foreach (var name in NamespaceThread.List().Where(n => n.Value.StartsWith(Prefix, StringComparison.Ordinal)))
-        {
-            if (name.Value[Prefix.Length..].Split('-') is [var process, "a" or "b"]
-                && int.TryParse(process, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-                && (id == Environment.ProcessId || !Directory.Exists($"/proc/{id}")))
-            {
-                await RunAsync(new("ip", "netns", "del", name.Value), cancellationToken);
-            }
-        }
+        await _namespaces.DisposeAsync();
     }
 
     private async Task MakeNamespacesAsync(CancellationToken cancellationToken)
     {
-        foreach (var name in new[] { Measured, Peer })
-        {
-            await RunAsync(new("ip", "netns", "add", name.Value), cancellationToken);
-            _made.Add(name);
-        }
-
+        await _namespaces.MakeAsync(cancellationToken);
         List<string> measured = ["link set lo up"], peer = ["link set lo up"];
         foreach (var path in new[] { 1, 2 })
         {
@@ -117,8 +89,8 @@ public sealed class SamplingWorld : IAsyncDisposable
 
         measured.AddRange(["mptcp limits set subflows 1 add_addr_accepted 1"]);
         peer.AddRange(["mptcp limits set subflows 1", "mptcp endpoint add 10.98.2.2 dev p2 signal"]);
-        await BatchAsync(Measured, measured, cancellationToken);
-        await BatchAsync(Peer, peer, cancellationToken);
+        await _namespaces.BatchAsync(Measured, measured, cancellationToken);
+        await _namespaces.BatchAsync(Peer, peer, cancellationToken);
     }
 
     private void Connect(CancellationToken cancellationToken)
@@ -165,28 +137,5 @@ public sealed class SamplingWorld : IAsyncDisposable
         }
 
         throw new IOException($"the bench needs {2 * Connections} subflows, the kernel made {count}");
-    }
-
-    private async Task BatchAsync(GatewayName name, IEnumerable<string> lines, CancellationToken cancellationToken)
-    {
-        var file = System.IO.Path.GetTempFileName();
-        try
-        {
-            await File.WriteAllLinesAsync(file, lines, cancellationToken);
-            await RunAsync(new("ip", "-n", name.Value, "-batch", file), cancellationToken);
-        }
-        finally
-        {
-            File.Delete(file);
-        }
-    }
-
-    private async Task RunAsync(CommandRequest request, CancellationToken cancellationToken)
-    {
-        var result = await _runner.RunAsync(request, cancellationToken);
-        if (!result.Succeeded)
-        {
-            throw new IOException($"{request.Program} {string.Join(' ', request.Arguments)}: {result.Error.Trim()}");
-        }
     }
 }

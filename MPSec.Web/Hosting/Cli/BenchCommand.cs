@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using MPSec.Changes;
 using MPSec.Hosting.Bench;
 using MPSec.Linux;
 using MPSec.Linux.Processes;
@@ -19,11 +20,14 @@ public static class BenchCommand
     public static Command Create()
     {
         var sampling = new Command("sampling", "Cost of one full reading against ss, ip and nstat, with equal facts") { s_rounds, s_json };
-        sampling.SetAction(RunAsync);
-        return new Command("bench", "Measure MPSec on this machine") { sampling };
+        sampling.SetAction((parse, cancellationToken) => RunAsync(parse, "sampling", (rounds, runner, step) => new SamplingBench(runner, TimeProvider.System).RunAsync(rounds, step, cancellationToken), Text, r => r.Passed));
+        var changes = new Command("changes", "Checked changes of 8 paths and 200 routes against ip -batch, and the time of a preview (bar: 50 ms)") { s_rounds, s_json };
+        changes.SetAction((parse, cancellationToken) =>
+            RunAsync(parse, "changes", (rounds, runner, step) => new ChangesBench(runner, TimeProvider.System).RunAsync(rounds, ChangesBench.Paths, ChangesBench.RoutesPerPath, step, cancellationToken), Text, r => r.Passed));
+        return new Command("bench", "Measure MPSec on this machine") { sampling, changes };
     }
 
-    private static async Task<int> RunAsync(ParseResult parse, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync<T>(ParseResult parse, string name, Func<int, ICommandRunner, Action<string>, Task<T>> run, Func<T, string> text, Func<T, bool> passed)
     {
         var rounds = parse.GetValue(s_rounds);
         if (rounds is < 7 or > 1000)
@@ -33,53 +37,69 @@ public static class BenchCommand
 
         if (LibC.GetEffectiveUserId() != 0)
         {
-            throw new CliException(CliExitCode.NotPermitted, "bench sampling makes network namespaces: run it as root");
+            throw new CliException(CliExitCode.NotPermitted, $"bench {name} makes network namespaces: run it as root");
         }
 
-        SamplingReport report;
+        T report;
         try
         {
-            report = await new SamplingBench(new CommandRunner(TimeProvider.System), TimeProvider.System)
-                .RunAsync(rounds, step => Console.Error.WriteLine("bench: " + step), cancellationToken);
+            report = await run(rounds, new CommandRunner(TimeProvider.System), step => Console.Error.WriteLine("bench: " + step));
         }
-        catch (Exception e) when (e is ProgramMissingException or MptcpSocketException { IsNotInKernel: true })
+        catch (Exception e) when (e is ProgramMissingException or MptcpSocketException { IsNotInKernel: true } or ChangeException { Fault: ChangeFault.NotAvailable })
         {
             throw new CliException(CliExitCode.NotAvailable, e.Message);
         }
-        catch (Exception e) when (e is IOException or FormatException or System.Net.Sockets.SocketException)
+        catch (Exception e) when (e is IOException or FormatException or System.Net.Sockets.SocketException or ChangeException)
         {
-            throw new CliException(CliExitCode.Failed, "bench sampling: " + e.Message);
+            throw new CliException(CliExitCode.Failed, $"bench {name}: {e.Message}");
         }
 
-        Console.Write(parse.GetValue(s_json) ? JsonSerializer.Serialize(report, MPSecCommandLine.Json) + "\n" : Text(report));
-        return report.Passed ? CliExitCode.Done : CliExitCode.Failed;
+        Console.Write(parse.GetValue(s_json) ? JsonSerializer.Serialize(report, MPSecCommandLine.Json) + "\n" : text(report));
+        return passed(report) ? CliExitCode.Done : CliExitCode.Failed;
+    }
+
+    /// <summary>The report as a page of text.</summary>
+    internal static string Text(ChangesReport report)
+    {
+        var text = new StringBuilder();
+        Line(text, $"Checked changes of a gateway with {report.Paths} paths and {report.Routes} routes: {report.Operations} operations added and taken away");
+        Line(text, $"");
+        Line(text, $"  through the door  {report.OwnPerSecond,8:0} operations a second, with dead-man, journal on disk and way back");
+        Line(text, $"  ip -batch         {report.ToolPerSecond,8:0} operations a second, with none of these   ratio {report.Ratio:0.00}");
+        Line(text, $"  dead-man ready    {report.ArmColdMs:0} ms when it must be started, {report.ArmWarmMs:0.0} ms when it is still there");
+        Line(text, $"  preview           {report.PreviewMs:0.0} ms for {report.PreviewedOperations} operations; {report.PreviewOneByOneMs:0.0} ms when each asks the kernel anew");
+        Line(text, $"  load average {report.Rounds.Min(r => r.Load):0.00} to {report.Rounds.Max(r => r.Load):0.00}, {report.Rounds.Count} rounds, medians");
+        Line(text, $"");
+        Bar(text, report.PreviewHolds, $"preview in {report.PreviewMs:0.0} ms, below {ChangesBench.PreviewBarMs:0} ms");
+        return text.ToString();
     }
 
     /// <summary>The report as a page of text.</summary>
     internal static string Text(SamplingReport report)
     {
         var text = new StringBuilder();
-        Line($"One reading: {report.Interfaces} interfaces, {report.Connections} MPTCP connections, {report.Subflows} subflows, {report.Counters} counters");
-        Line($"");
-        Line($"                  MPSec      tools");
-        Line($"  CPU time  {report.OwnCpuMs,8:0.00} ms {report.ToolsCpuMs,7:0.00} ms   ratio {report.CpuRatio:0.0}");
-        Line($"  wall time {report.OwnWallMs,8:0.00} ms {report.ToolsWallMs,7:0.00} ms   ratio {report.WallRatio:0.0}");
-        Line($"  with addresses, routes, rules, shapers, limits and settings, which the tools do not print: {report.FullCpuMs:0.00} ms, ratio {report.FullCpuRatio:0.0}");
-        Line($"  memory taken per reading {report.AllocatedBytesPerReading / 1024.0:0} KiB");
-        Line($"  load average {report.Rounds.Min(r => r.Load):0.00} to {report.Rounds.Max(r => r.Load):0.00}, {report.Rounds.Count} rounds, medians");
-        Line($"");
-        Bar(report.FactsAgree, $"facts equal to the tools': {report.FactsCompared} compared, {report.Differences.Count} differ");
+        Line(text, $"One reading: {report.Interfaces} interfaces, {report.Connections} MPTCP connections, {report.Subflows} subflows, {report.Counters} counters");
+        Line(text, $"");
+        Line(text, $"                  MPSec      tools");
+        Line(text, $"  CPU time  {report.OwnCpuMs,8:0.00} ms {report.ToolsCpuMs,7:0.00} ms   ratio {report.CpuRatio:0.0}");
+        Line(text, $"  wall time {report.OwnWallMs,8:0.00} ms {report.ToolsWallMs,7:0.00} ms   ratio {report.WallRatio:0.0}");
+        Line(text, $"  with addresses, routes, rules, shapers, limits and settings, which the tools do not print: {report.FullCpuMs:0.00} ms, ratio {report.FullCpuRatio:0.0}");
+        Line(text, $"  memory taken per reading {report.AllocatedBytesPerReading / 1024.0:0} KiB");
+        Line(text, $"  load average {report.Rounds.Min(r => r.Load):0.00} to {report.Rounds.Max(r => r.Load):0.00}, {report.Rounds.Count} rounds, medians");
+        Line(text, $"");
+        Bar(text, report.FactsAgree, $"facts equal to the tools': {report.FactsCompared} compared, {report.Differences.Count} differ");
         foreach (var difference in report.Differences.Take(10))
         {
-            Line($"          {difference}");
+            Line(text, $"          {difference}");
         }
 
-        Bar(report.RatioHolds, $"CPU ratio {report.CpuRatio:0.0} for equal facts, {report.FullCpuRatio:0.0} for the whole reading, each at least {SamplingBench.RatioBar:0.0}");
-        Bar(report.ShareHolds, $"one reading a second costs {report.CoreShareAtOneHertz * 100:0.00} % of a core, below {SamplingBench.ShareBar * 100:0.0} %");
+        Bar(text, report.RatioHolds, $"CPU ratio {report.CpuRatio:0.0} for equal facts, {report.FullCpuRatio:0.0} for the whole reading, each at least {SamplingBench.RatioBar:0.0}");
+        Bar(text, report.ShareHolds, $"one reading a second costs {report.CoreShareAtOneHertz * 100:0.00} % of a core, below {SamplingBench.ShareBar * 100:0.0} %");
         return text.ToString();
-
-        void Line(FormattableString line) => text.AppendLine(line.ToString(CultureInfo.InvariantCulture));
-
-        void Bar(bool holds, FormattableString what) => text.Append(holds ? "  passed  " : "  FAILED  ").AppendLine(what.ToString(CultureInfo.InvariantCulture));
     }
+
+    private static void Line(StringBuilder text, FormattableString line) => text.AppendLine(line.ToString(CultureInfo.InvariantCulture));
+
+    private static void Bar(StringBuilder text, bool holds, FormattableString what) =>
+        text.Append(holds ? "  passed  " : "  FAILED  ").AppendLine(what.ToString(CultureInfo.InvariantCulture));
 }

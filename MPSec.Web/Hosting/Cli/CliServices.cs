@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.EntityFrameworkCore;
 using MPSec.Changes;
 using MPSec.Data;
+using MPSec.Features.Network;
 
 namespace MPSec.Hosting.Cli;
 
@@ -21,7 +22,8 @@ internal static class CliServices
             .AddLogging()
             .AddSingleton(TimeProvider.System)
             .AddMPSecData(parse.GetValue(MPSecCommandLine.State)!)
-            .AddMPSecChanges();
+            .AddMPSecChanges()
+            .AddNetworkConfigurations();
         add(collection);
         var services = collection.BuildServiceProvider();
         await using (services)

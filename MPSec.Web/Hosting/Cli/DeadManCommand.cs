@@ -15,7 +15,7 @@ internal static class DeadManCommand
         command.SetAction((parse, cancellationToken) => CliServices.RunAsync(
             parse,
             _ => { },
-            async services => await services.GetRequiredService<DeadMan>().GuardAsync(parse.GetValue(s_change), cancellationToken) ? CliExitCode.Done : CliExitCode.Failed,
+            async services => await services.GetRequiredService<DeadMan>().RunAsync(parse.GetValue(s_change), cancellationToken) ? CliExitCode.Done : CliExitCode.Failed,
             cancellationToken,
             recover: false));
         return command;

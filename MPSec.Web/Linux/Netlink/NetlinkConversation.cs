@@ -16,7 +16,10 @@ public sealed class NetlinkConversation(INetlinkTransport transport) : IDisposab
 
     private readonly NetlinkWriter _writer = new();
     private readonly byte[] _buffer = new byte[64 * 1024]; // the kernel fills dumps up to 32 KiB when the reader offers that much
+    private readonly List<byte> _queue = [];
     private uint _sequence;
+    private uint _firstQueued;
+    private int _awaited;
 
     /// <summary>Dumps that stayed inconsistent after <see cref="MaxRepeats"/> repeats, counted since the start.</summary>
     public long InterruptedDumps { get; private set; }
@@ -72,6 +75,41 @@ public sealed class NetlinkConversation(INetlinkTransport transport) : IDisposab
                 }
 
                 handler?.Invoke(messages.Type, messages.Payload);
+            }
+        }
+    }
+
+    /// <summary>Keeps the request that was begun last, to go with the next ones in one datagram.</summary>
+    public void Queue()
+    {
+        var bytes = _writer.Bytes;
+        if (_queue.Count == 0)
+        {
+            (_firstQueued, _awaited) = (_sequence, 0);
+        }
+
+        _awaited += (MemoryMarshal.Read<ushort>(bytes[6..]) & NetlinkWriter.Ack) != 0 ? 1 : 0;
+        _queue.AddRange(bytes);
+    }
+
+    /// <summary>Sends what was queued and waits for every acknowledgement that was asked for.</summary>
+    /// <exception cref="NetlinkException">The kernel refused one of the requests; of a batch of nf_tables it has then done none.</exception>
+    public void ExecuteQueued(string what)
+    {
+        var datagram = _queue.ToArray();
+        _queue.Clear();
+        transport.Send(datagram);
+        while (_awaited > 0)
+        {
+            var messages = new NetlinkMessages(_buffer.AsSpan(0, transport.Receive(_buffer)));
+            while (messages.Next())
+            {
+                // Unsigned: also right when the numbers begin anew.
+                if (messages.Type == NetlinkMessages.Error && messages.Sequence - _firstQueued <= _sequence - _firstQueued)
+                {
+                    ThrowOnError(messages, what);
+                    _awaited--;
+                }
             }
         }
     }

@@ -28,6 +28,9 @@ public sealed class NetlinkSocket : INetlinkTransport
     /// <summary>NETLINK_SOCK_DIAG: sockets.</summary>
     public const int SockDiag = 4;
 
+    /// <summary>NETLINK_NETFILTER: rules of nf_tables.</summary>
+    public const int Netfilter = 12;
+
     /// <summary>NETLINK_GENERIC: families by name, among them <c>mptcp_pm</c>.</summary>
     public const int Generic = 16;
 
@@ -44,7 +47,7 @@ public sealed class NetlinkSocket : INetlinkTransport
 
     /// <summary>Opens a socket of <paramref name="protocol"/> inside <paramref name="gateway"/>; it may be used from any thread afterwards.</summary>
     /// <param name="gateway">The gateway whose kernel state is meant.</param>
-    /// <param name="protocol"><see cref="Route"/>, <see cref="SockDiag"/> or <see cref="Generic"/>.</param>
+    /// <param name="protocol"><see cref="Route"/>, <see cref="SockDiag"/>, <see cref="Netfilter"/> or <see cref="Generic"/>.</param>
     /// <param name="receiveTimeout">How long <see cref="Receive"/> waits for an answer; null waits for ever (event sockets).</param>
     /// <param name="receiveBufferBytes">Receive buffer in bytes; the kernel doubles it. Null leaves the system's default.</param>
     /// <exception cref="NamespaceException">The namespace is gone.</exception>

@@ -26,6 +26,9 @@ public sealed class NetlinkWriter
     /// <summary>NLM_F_CREATE.</summary>
     public const ushort Create = 0x400;
 
+    /// <summary>NLM_F_APPEND: behind those that exist.</summary>
+    public const ushort Append = 0x800;
+
     /// <summary>NLA_F_NESTED.</summary>
     public const ushort Nested = 0x8000;
 

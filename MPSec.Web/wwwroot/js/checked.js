@@ -52,6 +52,7 @@ export function count(root, remaining, total) {
     } catch {
       root.dataset.probe = "bad";
     }
+    show();
     if (!stopped) probing = setTimeout(probe, between);
   };
 
