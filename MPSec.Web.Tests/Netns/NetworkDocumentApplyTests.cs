@@ -65,6 +65,19 @@ public sealed class NetworkDocumentApplyTests
         }
     }
 
+    [Fact]
+    public async Task Down_LabWithASavedConfiguration_TakesItAlong()
+    {
+        await using var lab = await LabScope.CreateAsync("10,10");
+        var configurations = lab.Get<NetworkConfigurationService>();
+        var plan = NetworkService.Plan(lab.Spec.A, [new AddRule(lab.Spec.A, 77, IpPrefix.Parse("192.0.2.1/32"), 101)]);
+        await lab.Get<ChangeService>().RunAsync(plan, LabScope.Admin, Token);
+        Assert.Equal([lab.Spec.A], await configurations.GatewaysAsync(Token));
+        await lab.Labs.DownAsync(lab.Name, LabScope.Admin, Token);
+        Assert.Empty(await configurations.GatewaysAsync(Token));
+        Assert.Null(await configurations.CurrentAsync(lab.Spec.A, Token));
+    }
+
     /// <summary>Two namespaces joined by four shaped veth pairs with addresses, and nothing else.</summary>
     private static (GatewayName A, GatewayName B) Bare(NamespaceScope scope)
     {

@@ -42,6 +42,7 @@ public static class MPSecApp
         builder.Services.AddJobs();
         builder.Services.AddGateways(options);
         builder.Services.AddNetwork();
+        builder.Services.AddConnections();
         configure?.Invoke(builder);
 
         var app = builder.Build();
@@ -65,6 +66,7 @@ public static class MPSecApp
         app.MapGatewaysApi();
         app.MapMptcpApi();
         app.MapNetworkApi();
+        app.MapConnectionsApi();
         app.MapChangesApi();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/healthz/ready").AllowAnonymous();

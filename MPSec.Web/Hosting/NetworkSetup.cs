@@ -1,4 +1,5 @@
 using MPSec.Components.Layout;
+using MPSec.Features.Multipath;
 using MPSec.Features.Network;
 
 namespace MPSec.Hosting;
@@ -10,6 +11,7 @@ public static class NetworkSetup
     public static IServiceCollection AddNetwork(this IServiceCollection services) => services
         .AddNetworkConfigurations()
         .AddSingleton<IPathNumbering, PathNumbering>()
+        .AddSingleton<IPathTitles, PathTitles>()
         .AddSingleton<NetworkService>()
         .AddSingleton<NetworkKeeper>()
         .AddHostedService(provider => provider.GetRequiredService<NetworkKeeper>())

@@ -31,6 +31,13 @@ public sealed class MultipathServiceTests
     }
 
     [Fact]
+    public void Paths_NamedByAPerson_HaveThatTitle()
+    {
+        var paths = MultipathService.Paths(GatewaySnapshot.Derive(null, Reading(), TimeSpan.Zero), s_numbers, new Titles());
+        Assert.Equal([("path1", "광케이블"), ("path2", "path2")], paths.Lanes.Select(l => (l.Name, l.Title)));
+    }
+
+    [Fact]
     public void Paths_FirstSample_HasNoRate()
     {
         var paths = MultipathService.Paths(GatewaySnapshot.Derive(null, Reading(), TimeSpan.Zero), s_numbers);
@@ -129,4 +136,9 @@ public sealed class MultipathServiceTests
 
     private static RouteReading Default(int index, uint table) =>
         new(IpPrefix.Parse("0.0.0.0/0"), table, "unicast", IPAddress.Parse("10.99.1.2"), index, null, 0, 3, 0);
+
+    private sealed class Titles : IPathTitles
+    {
+        public string? TitleOf(GatewayName gateway, string interfaceName) => interfaceName == "path1" ? "광케이블" : null;
+    }
 }

@@ -1,11 +1,19 @@
 using System.Collections.Immutable;
 using System.Net;
 using MPSec.Linux.Gateways;
+using MPSec.Linux.Values;
 
 namespace MPSec.Features.Multipath;
 
+/// <summary>Knows the names that persons gave to paths; another part of the program keeps them.</summary>
+public interface IPathTitles
+{
+    /// <summary>The name of a path; null when it has none but its interface's. Asked at every tick, so it must be cheap.</summary>
+    string? TitleOf(GatewayName gateway, string interfaceName);
+}
+
 /// <summary>Turns a snapshot of a gateway into the paths view.</summary>
-public sealed class MultipathService(PathNumbers numbers)
+public sealed class MultipathService(PathNumbers numbers, IPathTitles titles)
 {
     private const byte Established = 1;
 
@@ -13,11 +21,11 @@ public sealed class MultipathService(PathNumbers numbers)
     public PathsSnapshot Paths(GatewaySnapshot snapshot)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
-        return Paths(snapshot, numbers.Of(snapshot.Reading));
+        return Paths(snapshot, numbers.Of(snapshot.Reading), titles);
     }
 
     /// <summary>The paths of <paramref name="snapshot"/> with <paramref name="numbers"/> by interface name.</summary>
-    internal static PathsSnapshot Paths(GatewaySnapshot snapshot, IReadOnlyDictionary<string, int> numbers)
+    internal static PathsSnapshot Paths(GatewaySnapshot snapshot, IReadOnlyDictionary<string, int> numbers, IPathTitles? titles = null)
     {
         var reading = snapshot.Reading;
         var live = reading.Connections.Where(c => c.State == Established).ToList();
@@ -29,7 +37,10 @@ public sealed class MultipathService(PathNumbers numbers)
             .Select(l =>
             {
                 var local = owner[l.Index].Where(a => a.Scope == 0).Select(a => a.Prefix.Address).ToImmutableArray();
-                return Lane(snapshot, l, numbers[l.Name], local, local.SelectMany(a => subflows[a]).ToList(), capacity[l.Index], live.Count > 0);
+                return Lane(snapshot, l, numbers[l.Name], local, local.SelectMany(a => subflows[a]).ToList(), capacity[l.Index], live.Count > 0) with
+                {
+                    Title = titles?.TitleOf(reading.Gateway, l.Name) ?? l.Name,
+                };
             })
             .OrderBy(l => l.Number)
             .ToImmutableArray();

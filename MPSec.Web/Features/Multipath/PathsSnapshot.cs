@@ -86,6 +86,13 @@ public sealed record PathLane
     /// <summary>Name: its interface.</summary>
     public required string Name { get; init; }
 
+    /// <summary>The name that a person gave to the path; that of its interface where nobody did.</summary>
+    public string Title
+    {
+        get => field ?? Name;
+        init;
+    }
+
     /// <summary>Interface index; null when the interface is gone.</summary>
     public required int? InterfaceIndex { get; init; }
 

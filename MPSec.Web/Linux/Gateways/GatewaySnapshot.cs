@@ -11,13 +11,16 @@ namespace MPSec.Linux.Gateways;
 public sealed record GatewaySnapshot(
     GatewayReading Reading, TimeSpan Interval, FrozenDictionary<int, InterfaceRate> Rates, FrozenDictionary<IPAddress, SubflowTraffic> Traffic)
 {
+    /// <summary>The reading before, for rates that only some need; null for the first.</summary>
+    public GatewayReading? Before { get; init; }
+
     /// <summary>Makes the snapshot of <paramref name="now"/>; rates need <paramref name="before"/> and a positive <paramref name="elapsed"/>.</summary>
     public static GatewaySnapshot Derive(GatewayReading? before, GatewayReading now, TimeSpan elapsed)
     {
         ArgumentNullException.ThrowIfNull(now);
         return before is null || elapsed <= TimeSpan.Zero
             ? new(now, TimeSpan.Zero, FrozenDictionary<int, InterfaceRate>.Empty, FrozenDictionary<IPAddress, SubflowTraffic>.Empty)
-            : new(now, elapsed, RatesOf(before, now, elapsed.TotalSeconds), TrafficOf(before, now));
+            : new(now, elapsed, RatesOf(before, now, elapsed.TotalSeconds), TrafficOf(before, now)) { Before = before };
     }
 
     private static FrozenDictionary<int, InterfaceRate> RatesOf(GatewayReading before, GatewayReading now, double seconds)
