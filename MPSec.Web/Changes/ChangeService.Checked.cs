@@ -306,7 +306,8 @@ public sealed partial class ChangeService
                 differences = await CompareAsync(left, operations, s_settling);
             }
 
-            List<string> wrong = [.. gone.Select(g => $"gateway {g} does not exist any more"), .. faults, .. differences];
+            // The facts decide: an inverse may fail that was not needed any more, and what it says explains why something is missing.
+            List<string> wrong = [.. gone.Select(g => $"gateway {g} does not exist any more"), .. differences.Count > 0 ? faults : [], .. differences];
             return wrong.Count == 0
                 ? (ChangePhase.RolledBack, $"{why}; the state before is back, compared in {before.Length} facts")
                 : (ChangePhase.Incomplete, $"{why}; it was undone, but the state is not the one before: {string.Join("; ", wrong.Take(MostDifferences))}{(wrong.Count > MostDifferences ? $"; and {wrong.Count - MostDifferences} more" : "")}");

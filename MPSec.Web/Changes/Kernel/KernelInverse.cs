@@ -129,7 +129,7 @@ internal static class KernelInverse
 
     private static RouteSpec? FindRoute(GatewayHandle gateway, RouteSpec wanted, bool exact)
     {
-        foreach (var route in gateway.RoutesOf(wanted.Destination, wanted.Table, EffectiveMetric(wanted)))
+        foreach (var route in gateway.RoutesOf(wanted.Destination, wanted.Table, wanted.EffectiveMetric))
         {
             if (route.Kind is null || route.Options.TypeOfService != (wanted.Options?.TypeOfService ?? 0))
             {
@@ -151,8 +151,6 @@ internal static class KernelInverse
 
         return null;
     }
-
-    private static uint EffectiveMetric(RouteSpec route) => route is { IsIPv6: true, Metric: 0 } ? 1024 : route.Metric;
 
     private static SetShaper? Shaper(GatewayHandle gateway, InterfaceName name)
     {
