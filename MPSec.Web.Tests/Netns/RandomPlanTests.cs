@@ -16,8 +16,8 @@ namespace MPSec.Tests.Netns;
 /// </summary>
 public sealed class RandomPlanTests
 {
-    /// <summary>Number of plans; MPSEC_PLANS asks for more.</summary>
-    private const int Plans = 40;
+    /// <summary>Number of plans; MPSEC_PLANS asks for more, MPSEC_SEED for others.</summary>
+    private const int Plans = 25;
 
     private static readonly ChangeActor s_admin = new("ada", ChangeRole.Administrator);
     private static readonly InterfaceName s_p1 = InterfaceName.Parse("p1");
@@ -37,7 +37,7 @@ public sealed class RandomPlanTests
         await services.GetRequiredService<GatewayModes>().SetAsync(a, GatewayMode.Managed, s_admin, Token);
         var (changes, journal) = (services.GetRequiredService<ChangeService>(), services.GetRequiredService<ChangeJournal>());
         var pool = Pool(a);
-        var random = new Random(20261124);
+        var random = new Random(int.TryParse(Environment.GetEnvironmentVariable("MPSEC_SEED"), out var seed) ? seed : 20261124);
         var plans = int.TryParse(Environment.GetEnvironmentVariable("MPSEC_PLANS"), out var wanted) ? wanted : Plans;
         var before = HostKernelTests.Snapshot(a);
         var (stood, failed, segments) = (0, 0, 0);
@@ -83,7 +83,7 @@ public sealed class RandomPlanTests
                 var outcome = (await journal.FindAsync(plan.Id, Token))?.Outcome;
                 Assert.True(
                     before == after && outcome == ChangeOutcome.RolledBack,
-                    $"plan {i}, {outcome}: {told}\n{string.Join('\n', plan.Operations.Select(o => o.ToShellText()))}\nmissing:\n{string.Join('\n', before.Split('\n').Except(after.Split('\n')))}\nnew:\n{string.Join('\n', after.Split('\n').Except(before.Split('\n')))}");
+                    $"plan {i}, {outcome}: {told}\n{string.Join('\n', plan.Operations.Select(o => o.ToShellText()))}\nasked for:\n{string.Join('\n', kernel.Log)}\nmissing:\n{string.Join('\n', before.Split('\n').Except(after.Split('\n')))}\nnew:\n{string.Join('\n', after.Split('\n').Except(before.Split('\n')))}");
             }
         }
 
@@ -162,7 +162,14 @@ public sealed class RandomPlanTests
         /// <summary>Times that inverses were asked for on the way forward.</summary>
         public int Segments { get; private set; }
 
-        public void Begin(int failsAt) => (Applied, Segments, _failsAt, _counts) = (0, 0, failsAt, true);
+        /// <summary>What the kernel was asked for, the way back included.</summary>
+        public List<string> Log { get; } = [];
+
+        public void Begin(int failsAt)
+        {
+            (Applied, Segments, _failsAt, _counts) = (0, 0, failsAt, true);
+            Log.Clear();
+        }
 
         public void Stop() => _counts = false;
 
@@ -185,6 +192,8 @@ public sealed class RandomPlanTests
                     owner.Stop();
                     throw new ChangeException(ChangeFault.Refused, "the test says no");
                 }
+
+                owner.Log.Add((owner._counts ? "> " : "< ") + operation.ToShellText());
 
                 try
                 {

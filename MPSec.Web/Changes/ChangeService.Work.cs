@@ -25,18 +25,13 @@ public sealed partial class ChangeService
         {
             // Whatever the reason is, what was done must not stay half done.
             var failure = e as ChangeException ?? new ChangeException(ChangeFault.Refused, e.Message, e);
-            var left = plan.RollsForward ? [] : Undo(done.WayBack);
-            if (left.Count > 0 && before is not null && (await CompareAsync([.. before], [.. plan.Operations], s_settling)).Count == 0)
-            {
-                left = []; // An inverse may fail that was not needed any more.
-            }
-
+            var left = plan.RollsForward ? [] : await UndoAsync(done.WayBack, [.. plan.Operations], before is null ? null : [.. before]);
             var sentence = (plan.RollsForward, left.Count) switch
             {
                 (true, _) => failure.Message,
                 (_, 0) when done.Begun == 0 => $"{failure.Message}; nothing was changed",
                 (_, 0) => $"{failure.Message}; everything done before was undone",
-                _ => $"{failure.Message}; undoing it failed too: {string.Join("; ", left)}",
+                _ => $"{failure.Message}; undoing it failed too: {Shortened(left)}",
             };
             var phase = left.Count == 0 && !plan.RollsForward ? ChangePhase.RolledBack : ChangePhase.Incomplete;
             return (await journal.CloseAsync(plan.Id, phase, sentence, null, CancellationToken.None), failure);
@@ -117,6 +112,29 @@ public sealed partial class ChangeService
 
         Task<ChangeReport> Close(ChangePhase phase, string? sentence) => journal.CloseAsync(intent.Id, phase, sentence, ChangeActor.Recovery.Name, CancellationToken.None);
     }
+
+    /// <summary>Undoes and compares with the state before, where that is known; returns what is wrong in the end.</summary>
+    private async Task<List<string>> UndoAsync(List<HostOperation> undo, List<HostOperation> operations, ImmutableArray<string>? before)
+    {
+        var faults = Undo(undo);
+        if (before is not { } facts)
+        {
+            return faults;
+        }
+
+        var differences = await CompareAsync(facts, operations, TimeSpan.Zero);
+        if (differences.Count > 0)
+        {
+            faults = Undo(undo);
+            differences = await CompareAsync(facts, operations, s_settling);
+        }
+
+        // The facts decide: an inverse may fail that was not needed any more, and what it says explains why something is missing.
+        return differences.Count == 0 ? [] : [.. faults, .. differences];
+    }
+
+    private static string Shortened(List<string> wrong) =>
+        string.Join("; ", wrong.Take(MostDifferences)) + (wrong.Count > MostDifferences ? $"; and {wrong.Count - MostDifferences} more" : "");
 
     private bool AllStand(List<HostOperation> operations)
     {

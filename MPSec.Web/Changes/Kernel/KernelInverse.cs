@@ -124,6 +124,12 @@ internal static class KernelInverse
             return [];
         }
 
+        // A route that belongs to an address is not wanted without it.
+        if (o.Route is { Options.IsImplied: true, Interface: { } device } && gateway.Link(device) is var link && !(link.IsUp && KernelLosses.IsImplied(gateway, link.Index, o.Route.Destination, o.Route.Metric)))
+        {
+            return [];
+        }
+
         return FindRoute(gateway, o.Route, exact: false) is { } replaced ? [new ReplaceRoute(o.Gateway, replaced)] : [new RemoveRoute(o.Gateway, o.Route)];
     }
 

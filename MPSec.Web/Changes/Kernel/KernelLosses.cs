@@ -208,10 +208,14 @@ internal static class KernelLosses
     /// <summary>A link-local address that the kernel makes by itself; older kernels do not tell, and most are.</summary>
     public static bool IsMadeByKernel(GatewayHandle gateway, HeldAddress address) => address.IsLinkLocal && (address.Origin != 0 || !gateway.TellsOrigins);
 
-    private static bool IsMadeByKernel(GatewayHandle gateway, HeldRoute route) => route.Reading is { Protocol: ProtocolKernel, Table: MainTable } reading && gateway.HeldAddresses.Any(a =>
-        a.Reading.InterfaceIndex == reading.InterfaceIndex && (a.Options.Flags & NoPrefixRoute) == 0
-        && new IpPrefix(a.Options.Peer ?? a.Reading.Prefix.Address, a.Reading.Prefix.Length).Network == reading.Destination
-        && reading.Metric == (a.Options.Metric == 0 && a.IsIPv6 ? KernelMetricIPv6 : a.Options.Metric));
+    /// <summary>Whether an address of the interface makes the kernel set this route.</summary>
+    public static bool IsImplied(GatewayHandle gateway, int? interfaceIndex, IpPrefix destination, uint metric) => gateway.HeldAddresses.Any(a =>
+        a.Reading.InterfaceIndex == interfaceIndex && (a.Options.Flags & NoPrefixRoute) == 0
+        && metric == (a.Options.Metric == 0 && a.IsIPv6 ? KernelMetricIPv6 : a.Options.Metric)
+        && new IpPrefix(a.Options.Peer ?? a.Reading.Prefix.Address, a.Reading.Prefix.Length).Network == destination);
+
+    private static bool IsMadeByKernel(GatewayHandle gateway, HeldRoute route) =>
+        route.Reading is { Protocol: ProtocolKernel, Table: MainTable } reading && IsImplied(gateway, reading.InterfaceIndex, reading.Destination, reading.Metric);
 
     private static bool IsIPv6(HeldRoute route) => route.Reading.Destination.Address.AddressFamily == AddressFamily.InterNetworkV6;
 
