@@ -34,6 +34,102 @@ public sealed class KernelMessagesTests
     }
 
     [Fact]
+    public void Route_WithEverything_IsReadBack()
+    {
+        var options = new RouteOptions { TypeOfService = 0x10, IsOnLink = true, Metrics = [new(RouteMetricName.Mtu, 1400, IsLocked: true), new(RouteMetricName.InitCwnd, 20), new(RouteMetricName.CongCtl, 0, false, "reno")] };
+        var route = new RouteSpec { Destination = IpPrefix.Parse("10.99.2.0/24"), Interface = P, NextHop = IPAddress.Parse("10.99.9.9"), Options = options };
+
+        var read = HeldRoute.Decode(Payload(w => RouteMessages.Route(w, route, 5, delete: false)), new KernelTextCache())!;
+
+        Assert.Equal(options, read.Options);
+        Assert.Null(read.Hops);
+        Assert.False(read.IsEncapsulated);
+    }
+
+    [Fact]
+    public void Route_OfSeveralNextHops_IsReadBack()
+    {
+        var hops = new RouteHop[] { new(P, IPAddress.Parse("fd00::2"), 3), new(P, null, 1, IsOnLink: true), new(P, IPAddress.Parse("10.99.9.9")) };
+        var route = new RouteSpec { Destination = IpPrefix.Parse("10.99.2.0/24"), Options = new() { IsViaIPv6 = true, Preference = 1, Hops = hops } };
+
+        var read = HeldRoute.Decode(Payload(w => RouteMessages.Route(w, route, null, delete: false, _ => 7)), new KernelTextCache())!;
+
+        Assert.Equal([new HeldHop(7, hops[0].NextHop, 3, false), new HeldHop(7, null, 1, true), new HeldHop(7, hops[2].NextHop, 1, false)], read.Hops!);
+        Assert.Equal((true, (byte)1), (read.Options.IsViaIPv6, read.Options.Preference));
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(200)]
+    public void Route_NextHopThatClaimsTooMuch_IsRefused(byte length)
+    {
+        var payload = Payload(w => w.Raw(new byte[12]).Attribute(9, (byte[])[length, 0, 0, 0, 7, 0, 0, 0]));
+        Assert.Throws<NetlinkFormatException>(() => HeldRoute.Decode(payload, new KernelTextCache()));
+    }
+
+    [Fact]
+    public void Address_WithEverything_IsReadBack()
+    {
+        var options = new AddressOptions { Peer = IPAddress.Parse("10.9.9.2"), Broadcast = IPAddress.Parse("10.9.9.255"), Label = "path1:a", Scope = 253, Flags = 0x200, Metric = 100, ValidSeconds = 600, PreferredSeconds = 300 };
+
+        var read = HeldAddress.Decode(Payload(w => RouteMessages.Address(w, 9, IpPrefix.Parse("10.9.9.1/32"), options)), new KernelTextCache())!;
+
+        Assert.Equal(IpPrefix.Parse("10.9.9.1/32"), read.Reading.Prefix);
+        Assert.Equal(options, read.Options);
+        Assert.Equal(new AddAddress(A, P, IpPrefix.Parse("10.9.9.1/32"), options), read.Again(A, P));
+        Assert.Null((read with { Options = options with { Label = "path1" } }).Again(A, P).Options!.Label);
+    }
+
+    [Fact]
+    public void Mtu_Encoded_IsOneAttribute() =>
+        Assert.Equal("00000000" + "05000000" + "00000000" + "00000000" + "08000400" + "78050000", Convert.ToHexStringLower(Payload(w => LinkMessages.Mtu(w, 5, 1400))));
+
+    [Fact]
+    public void Drop_Encoded_IsAsNftSendsItAndReadBack()
+    {
+        var payload = Payload(w => FilterMessages.Drop(w, "prerouting", isInput: true, P));
+
+        Assert.Equal(
+            "01000000" // nfgenmsg: NFPROTO_INET
+            + "0a000100" + "6d707365" + "63000000" // NFTA_RULE_TABLE mpsec
+            + "0f000200" + "70726572" + "6f757469" + "6e670000" // NFTA_RULE_CHAIN prerouting
+            + "90000480" // NFTA_RULE_EXPRESSIONS
+            + "24000180" + "09000100" + "6d657461" + "00000000" + "14000280" + "08000200" + "00000006" + "08000100" + "00000001" // meta load iifname => reg 1
+            + "38000180" + "08000100" + "636d7000" + "2c000280" + "08000100" + "00000001" + "08000200" + "00000000" // cmp eq reg 1
+            + "18000380" + "14000100" + "70617468" + "31000000" + new string('0', 16) // "path1", 16 bytes
+            + "30000180" + "0e000100" + "696d6d65" + "64696174" + "65000000" + "1c000280" + "08000100" + "00000000" + "10000280" + "0c000280" + "08000100" + "00000000" // immediate reg 0 drop
+            + "15000700" + "000f" + Convert.ToHexStringLower("mpsec: blocked\0"u8) + "000000", // NFTA_RULE_USERDATA: comment
+            Convert.ToHexStringLower(payload));
+        Assert.Equal(new BlockRule("prerouting", 0, "path1"), FilterMessages.DecodeRule(payload));
+        Assert.Equal(new BlockRule("output", 0, "path1"), FilterMessages.DecodeRule(Payload(w => FilterMessages.Drop(w, "output", isInput: false, P))));
+    }
+
+    [Fact]
+    public void DecodeRule_AnythingButOurOwn_IsNull()
+    {
+        var ours = Payload(w => FilterMessages.Drop(w, "prerouting", isInput: true, P));
+        Assert.Null(FilterMessages.DecodeRule(Payload(w => FilterMessages.Drop(w, "prerouting", isInput: false, P)))); // the wrong direction for the chain
+        Assert.Null(FilterMessages.DecodeRule(Payload(w => FilterMessages.Drop(w, "elsewhere", isInput: true, P))));
+        Assert.Null(FilterMessages.DecodeRule(Payload(w => FilterMessages.Rule(w, "prerouting", 7))));
+        foreach (var (what, with) in new[] { ("mpsec\0", "other\0"), ("blocked", "Blocked"), ("cmp\0", "lol\0") })
+        {
+            Assert.Null(FilterMessages.DecodeRule(Replace(ours, what, with)));
+        }
+
+        for (var length = 0; length < ours.Length; length++)
+        {
+            try
+            {
+                _ = FilterMessages.DecodeRule(ours.AsSpan(0, length));
+            }
+            catch (NetlinkFormatException)
+            {
+                // Cut off in the middle of a length: said so.
+            }
+        }
+    }
+
+    [Fact]
     public void Rule_Encoded_IsReadBack()
     {
         var read = RtnetlinkReader.DecodeRule(Payload(w => RouteMessages.Rule(w, 1002, IpPrefix.Parse("10.99.2.1/32"), 102)), new KernelTextCache());
@@ -109,6 +205,15 @@ public sealed class KernelMessagesTests
             + "28000200" + "24000100" + new string('0', 32) // IFLA_INFO_DATA: VETH_INFO_PEER with ifinfomsg
             + "07000300" + "71310000" + "08001c00" + "4d000000", // IFLA_IFNAME q1, IFLA_NET_NS_FD 77
             Convert.ToHexStringLower(payload));
+    }
+
+    private static byte[] Replace(byte[] bytes, string what, string with)
+    {
+        var copy = (byte[])bytes.Clone();
+        var at = copy.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(what));
+        Assert.True(at >= 0);
+        System.Text.Encoding.ASCII.GetBytes(with, copy.AsSpan(at));
+        return copy;
     }
 
     private static byte[] Payload(Func<NetlinkWriter, NetlinkWriter> encode) => encode(new NetlinkWriter().Begin(1, 0, 1)).Bytes[16..].ToArray();

@@ -17,7 +17,7 @@ namespace MPSec.Tests.Netns;
 public sealed class KillPointTests
 {
     /// <summary>Number of kills; MPSEC_KILLS asks for more.</summary>
-    private const int Kills = 48;
+    private const int Kills = 250;
 
     private static readonly ChangeActor s_admin = new("ada", ChangeRole.Administrator);
 
@@ -29,65 +29,41 @@ public sealed class KillPointTests
         using var scope = new NamespaceScope();
         using var state = new TempState();
         await using var prepared = await state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges());
-        var (a, b) = (scope.Add("a"), scope.Add("b"));
-        scope.Veth(a, "p1", "10.55.1.1/24", b, "p1", "10.55.1.2/24");
-        scope.Veth(a, "p2", "10.55.2.1/24", b, "p2", "10.55.2.2/24");
-        NamespaceScope.Ip(a, "route", "add", "default", "via", "10.55.1.2");
-        NamespaceScope.Ip(a, "route", "add", "default", "via", "10.55.1.2", "table", "101");
-        NamespaceScope.Ip(a, "rule", "add", "pref", "101", "from", "10.55.1.1", "table", "101");
+        var a = Prepare(scope);
         await prepared.GetRequiredService<GatewayModes>().SetAsync(a, GatewayMode.Managed, s_admin, Token);
-        var (p1, p2) = (InterfaceName.Parse("p1"), InterfaceName.Parse("p2"));
-        HostOperation[] operations =
-        [
-            new AddAddress(a, p2, IpPrefix.Parse("10.55.3.1/24")),
-            new ReplaceRoute(a, new() { Destination = IpPrefix.Parse("0.0.0.0/0"), Interface = p2, NextHop = System.Net.IPAddress.Parse("10.55.2.2") }),
-            new RemoveRule(a, 101, IpPrefix.Parse("10.55.1.1/32"), 101),
-            new WriteSysctl(a, SysctlKey.Parse("net.ipv4.ip_forward"), "1"),
-            new SetMptcpLimits(a, 3, 3),
-            new AddEndpoint(a, 4, System.Net.IPAddress.Parse("10.55.2.1"), MptcpEndpointFlags.Subflow, p2),
-            SetShaper.ForPath(a, p2, 20_000_000, TimeSpan.FromMilliseconds(50), TimeSpan.Zero),
-            new SetLinkState(a, p1, false),
-        ];
+        var operations = Operations(a);
         var kernel = new NetlinkHostKernel();
         var random = new Random(20261123);
         var kills = int.TryParse(Environment.GetEnvironmentVariable("MPSEC_KILLS"), out var wanted) ? wanted : Kills;
-        var (done, kept, undone, tries) = (0, 0, 0, 0);
-        while (done < kills)
+        var (forward, recovery) = await CountStepsAsync(state, prepared, operations);
+        var (whileApplying, whileRecovering, kept, undone, tries) = (0, 0, 0, 0, 0);
+        while (whileApplying + whileRecovering < kills)
         {
             Assert.True(++tries < kills * 3, "too few of the kills hit");
             var before = kernel.Facts(operations);
             var plan = new ChangePlan { TitleCode = "kill", Operations = [.. operations] };
-            var fuse = new Fuse(random.Next(1, 75));
-            var wish = tries % 3;
+            var fuse = new Fuse(random.Next(1, forward + 1));
             try
             {
-                await using var process = Process(state, fuse);
-                var changes = process.GetRequiredService<ChangeService>();
-                var pending = await changes.ApplyCheckedAsync(plan, s_admin, null, Token);
-                await (wish == 0 ? changes.ConfirmAsync(pending.Id, s_admin, Token) : changes.RollbackAsync(pending.Id, s_admin, Token));
+                await ChangeAsync(state, plan, fuse, confirms: tries % 3 == 0);
             }
             catch (Exception) when (fuse.IsBlown)
             {
-                done++;
+                whileApplying++;
             }
 
             // What follows may be stopped too, twice; whoever comes last finds it.
             for (var again = 0; again < 3; again++)
             {
                 await BuryAsync(prepared);
-                var second = new Fuse(again < 2 ? random.Next(1, 40) : int.MaxValue);
+                var second = new Fuse(again < 2 ? random.Next(1, recovery + 1) : int.MaxValue);
                 try
                 {
-                    await using var process = Process(state, second);
-                    await process.GetRequiredService<ChangeService>().RecoverAsync(Token);
-                    if (await process.GetRequiredService<ChangeService>().PendingAsync(Token) is { } open)
-                    {
-                        await process.GetRequiredService<ChangeService>().RollbackAsync(open.Id, s_admin, Token);
-                    }
+                    await RecoverAsync(state, second);
                 }
                 catch (Exception) when (second.IsBlown)
                 {
-                    done++;
+                    whileRecovering++;
                 }
             }
 
@@ -97,8 +73,8 @@ public sealed class KillPointTests
             {
                 kept++;
                 Assert.All(operations, o => Assert.Empty(kernel.InverseOf(o)));
-                Restore(a);
-                before = kernel.Facts(operations);
+                await UndoByTheJournalAsync(prepared, plan.Id, kernel);
+                Assert.Equal(before, kernel.Facts(operations));
                 continue;
             }
 
@@ -108,20 +84,91 @@ public sealed class KillPointTests
         }
 
         Assert.Null(await prepared.GetRequiredService<AuditLog>().VerifyAsync(Token));
-        TestContext.Current.TestOutputHelper?.WriteLine($"{done} kills in {tries} changes: {kept} kept, {undone} undone");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{whileApplying + whileRecovering} kills ({whileApplying} while applying, confirming or undoing at any of {forward} steps, {whileRecovering} while recovering) in {tries} changes: {kept} kept, {undone} undone");
     }
 
-    private static void Restore(GatewayName a)
+    private static GatewayName Prepare(NamespaceScope scope)
     {
-        NamespaceScope.Ip(a, "link", "set", "p1", "up");
-        NamespaceScope.Ip(a, "addr", "del", "10.55.3.1/24", "dev", "p2");
-        NamespaceScope.Ip(a, "route", "replace", "default", "via", "10.55.1.2");
-        NamespaceScope.Ip(a, "route", "replace", "default", "via", "10.55.1.2", "table", "101");
+        var (a, b) = (scope.Add("a"), scope.Add("b"));
+        scope.Veth(a, "p1", "10.55.1.1/24", b, "p1", "10.55.1.2/24");
+        scope.Veth(a, "p2", "10.55.2.1/24", b, "p2", "10.55.2.2/24");
+        NamespaceScope.Ip(a, "route", "add", "default", "via", "10.55.1.2");
+        NamespaceScope.Ip(a, "route", "add", "default", "via", "10.55.1.2", "table", "101", "mtu", "1400");
         NamespaceScope.Ip(a, "rule", "add", "pref", "101", "from", "10.55.1.1", "table", "101");
-        NamespaceScope.Ip(a, "mptcp", "endpoint", "flush");
-        NamespaceScope.Ip(a, "mptcp", "limits", "set", "subflows", "2", "add_addr_accepted", "0");
-        NamespaceScope.In(a, "sysctl", "-qw", "net.ipv4.ip_forward=0");
-        NamespaceScope.Run("tc", "-n", a.Value, "qdisc", "del", "dev", "p2", "root");
+        NamespaceScope.Ip(a, "addr", "add", "10.55.2.8/24", "dev", "p2");
+        NamespaceScope.Ip(a, "addr", "add", "fd00:55::1/64", "dev", "p2", "nodad");
+        NamespaceScope.Ip(a, "-6", "route", "add", "fd00:56::/64", "via", "fd00:55::2", "mtu", "1400");
+        NamespaceScope.In(a, "sysctl", "-qw", "net.ipv6.conf.p2.accept_ra=0", "net.ipv4.conf.p2.forwarding=1");
+        return a;
+    }
+
+    // Several segments: the setting, the removed address, the MTU and the link each alter what others read.
+    private static HostOperation[] Operations(GatewayName a)
+    {
+        var (p1, p2) = (InterfaceName.Parse("p1"), InterfaceName.Parse("p2"));
+        return
+        [
+            new AddAddress(a, p2, IpPrefix.Parse("10.55.3.1/24")),
+            new ReplaceRoute(a, new() { Destination = IpPrefix.Parse("0.0.0.0/0"), Interface = p2, NextHop = System.Net.IPAddress.Parse("10.55.2.2") }),
+            new RemoveRule(a, 101, IpPrefix.Parse("10.55.1.1/32"), 101),
+            new WriteSysctl(a, SysctlKey.Parse("net.ipv4.ip_forward"), "1"),
+            new SetMptcpLimits(a, 3, 3),
+            new AddEndpoint(a, 4, System.Net.IPAddress.Parse("10.55.2.1"), MptcpEndpointFlags.Subflow, p2),
+            SetShaper.ForPath(a, p2, 20_000_000, TimeSpan.FromMilliseconds(50), TimeSpan.Zero),
+            new BlockInterface(a, p2, true),
+            new SetMtu(a, p2, 1000),
+            new RemoveAddress(a, p2, IpPrefix.Parse("10.55.2.1/24")),
+            new SetLinkState(a, p1, false),
+            new RemoveRoute(a, new() { Destination = IpPrefix.Parse("0.0.0.0/0"), Interface = p1, NextHop = System.Net.IPAddress.Parse("10.55.1.2"), Table = 101 }),
+        ];
+    }
+
+    /// <summary>Steps of a change with its rollback, and of a recovery that has everything to undo, when nothing stops them.</summary>
+    private static async Task<(int Forward, int Recovery)> CountStepsAsync(TempState state, IServiceProvider prepared, HostOperation[] operations)
+    {
+        var (whole, part, recovery) = (new Fuse(int.MaxValue), new Fuse(int.MaxValue), new Fuse(int.MaxValue));
+        await ChangeAsync(state, new ChangePlan { TitleCode = "count", Operations = [.. operations] }, whole, confirms: false);
+        await using (var process = Process(state, part))
+        {
+            await process.GetRequiredService<ChangeService>().ApplyCheckedAsync(new ChangePlan { TitleCode = "count", Operations = [.. operations] }, s_admin, null, Token);
+        }
+
+        await BuryAsync(prepared);
+        await RecoverAsync(state, recovery);
+        return (whole.Steps, recovery.Steps);
+    }
+
+    private static async Task ChangeAsync(TempState state, ChangePlan plan, Fuse fuse, bool confirms)
+    {
+        await using var process = Process(state, fuse);
+        var changes = process.GetRequiredService<ChangeService>();
+        var pending = await changes.ApplyCheckedAsync(plan, s_admin, null, Token);
+        await (confirms ? changes.ConfirmAsync(pending.Id, s_admin, Token) : changes.RollbackAsync(pending.Id, s_admin, Token));
+    }
+
+    private static async Task RecoverAsync(TempState state, Fuse fuse)
+    {
+        await using var process = Process(state, fuse);
+        var changes = process.GetRequiredService<ChangeService>();
+        await changes.RecoverAsync(Token);
+        if (await changes.PendingAsync(Token) is { } open)
+        {
+            await changes.RollbackAsync(open.Id, s_admin, Token);
+        }
+    }
+
+    /// <summary>What was confirmed is taken back with what the journal holds of it.</summary>
+    private static async Task UndoByTheJournalAsync(IServiceProvider prepared, Guid change, NetlinkHostKernel kernel)
+    {
+        await using var context = TempState.Context(prepared);
+        foreach (var inverse in await context.Set<ChangeStep>().Where(s => s.IntentId == change).OrderByDescending(s => s.Position).Select(s => s.Inverse!).ToListAsync(Token))
+        {
+            foreach (var operation in OperationJson.ReadMany(inverse).Where(o => kernel.InverseOf(o).Count > 0))
+            {
+                kernel.Apply(operation);
+            }
+        }
     }
 
     // The process that was "killed" is this one; the journal must take it for dead.
@@ -144,13 +191,13 @@ public sealed class KillPointTests
     /// <summary>Lets a number of steps pass; after that nothing works any more, as in a process that is gone.</summary>
     private sealed class Fuse(int steps)
     {
-        private int _left = steps;
-
         public bool IsBlown { get; private set; }
+
+        public int Steps { get; private set; }
 
         public void Step()
         {
-            if (--_left <= 0)
+            if (++Steps >= steps)
             {
                 IsBlown = true;
                 throw new InvalidOperationException("this process is gone");

@@ -161,7 +161,7 @@ public sealed partial class ChangeJournal(IDbContextFactory<MPSecDbContext> cont
                 var operations = OperationJson.ReadMany(inverse);
                 if (operations[0] is SetLinkState { Up: true })
                 {
-                    return [.. operations.Skip(1)];
+                    return [.. operations.Skip(1).Where(o => o is not ReplaceRoute { Route.Options.IsImplied: true })];
                 }
             }
 

@@ -297,19 +297,10 @@ public sealed partial class ChangeService
             undo.RemoveAll(o => o.Gateways.Any(gone.Contains));
             operations.RemoveAll(o => o.Gateways.Any(gone.Contains));
             ImmutableArray<string> left = [.. before.Where(f => !gone.Exists(g => f.StartsWith($"{g} ", StringComparison.Ordinal)))];
-            var faults = Undo(undo);
-            var differences = await CompareAsync(left, operations, TimeSpan.Zero);
-            if (faults.Count + differences.Count > 0)
-            {
-                // What one inverse restored another may have taken with it again; each is applied only where its result does not stand.
-                faults = Undo(undo);
-                differences = await CompareAsync(left, operations, s_settling);
-            }
-
-            List<string> wrong = [.. gone.Select(g => $"gateway {g} does not exist any more"), .. faults, .. differences];
+            List<string> wrong = [.. gone.Select(g => $"gateway {g} does not exist any more"), .. await UndoAsync(undo, operations, left)];
             return wrong.Count == 0
                 ? (ChangePhase.RolledBack, $"{why}; the state before is back, compared in {before.Length} facts")
-                : (ChangePhase.Incomplete, $"{why}; it was undone, but the state is not the one before: {string.Join("; ", wrong.Take(MostDifferences))}{(wrong.Count > MostDifferences ? $"; and {wrong.Count - MostDifferences} more" : "")}");
+                : (ChangePhase.Incomplete, $"{why}; it was undone, but the state is not the one before: {Shortened(wrong)}");
         }
         catch (Exception e)
         {

@@ -13,9 +13,11 @@ public sealed partial class ChangeService
     private async Task<(ChangeReport Report, ChangeException? Failure)> ApplyAsync(ChangePlan plan)
     {
         var done = new Done();
+        IReadOnlyList<string>? before = null;
         try
         {
             using var session = kernel.Open();
+            before = plan.RollsForward ? null : session.Facts(plan.Operations);
             await ForwardAsync(plan, session, done, () => { });
             return (await journal.CloseAsync(plan.Id, ChangePhase.Applied, null, null, CancellationToken.None), null);
         }
@@ -23,13 +25,13 @@ public sealed partial class ChangeService
         {
             // Whatever the reason is, what was done must not stay half done.
             var failure = e as ChangeException ?? new ChangeException(ChangeFault.Refused, e.Message, e);
-            var left = plan.RollsForward ? [] : Undo(done.WayBack);
+            var left = plan.RollsForward ? [] : await UndoAsync(done.WayBack, [.. plan.Operations], before is null ? null : [.. before]);
             var sentence = (plan.RollsForward, left.Count) switch
             {
                 (true, _) => failure.Message,
                 (_, 0) when done.Begun == 0 => $"{failure.Message}; nothing was changed",
                 (_, 0) => $"{failure.Message}; everything done before was undone",
-                _ => $"{failure.Message}; undoing it failed too: {string.Join("; ", left)}",
+                _ => $"{failure.Message}; undoing it failed too: {Shortened(left)}",
             };
             var phase = left.Count == 0 && !plan.RollsForward ? ChangePhase.RolledBack : ChangePhase.Incomplete;
             return (await journal.CloseAsync(plan.Id, phase, sentence, null, CancellationToken.None), failure);
@@ -51,9 +53,11 @@ public sealed partial class ChangeService
                 end++;
             }
 
+            IReadOnlyList<IReadOnlyList<HostOperation>>? inverses = null;
+            var first = i;
             if (!InsideCreated(plan.Operations[i], created))
             {
-                var inverses = session.InversesOf([.. plan.Operations[i..end]]);
+                inverses = session.InversesOf([.. plan.Operations[i..end]]);
                 end = i + inverses.Count;
                 await journal.IntendAsync(plan.Id, i, inverses, [.. plan.Operations[i..end].OfType<CreateNamespace>()], CancellationToken.None);
                 done.Inverses.AddRange(inverses);
@@ -61,6 +65,12 @@ public sealed partial class ChangeService
 
             for (; i < end; i++)
             {
+                // What stands already is left as it is, with what else it may have.
+                if (inverses?[i - first].Count == 0 && plan.Operations[i] is not DeleteNamespace)
+                {
+                    continue;
+                }
+
                 beforeEach();
                 done.Begun++;
                 session.Apply(plan.Operations[i]);
@@ -103,6 +113,29 @@ public sealed partial class ChangeService
         Task<ChangeReport> Close(ChangePhase phase, string? sentence) => journal.CloseAsync(intent.Id, phase, sentence, ChangeActor.Recovery.Name, CancellationToken.None);
     }
 
+    /// <summary>Undoes and compares with the state before, where that is known; returns what is wrong in the end.</summary>
+    private async Task<List<string>> UndoAsync(List<HostOperation> undo, List<HostOperation> operations, ImmutableArray<string>? before)
+    {
+        var faults = Undo(undo);
+        if (before is not { } facts)
+        {
+            return faults;
+        }
+
+        var differences = await CompareAsync(facts, operations, TimeSpan.Zero);
+        if (differences.Count > 0)
+        {
+            faults = Undo(undo);
+            differences = await CompareAsync(facts, operations, s_settling);
+        }
+
+        // The facts decide: an inverse may fail that was not needed any more, and what it says explains why something is missing.
+        return differences.Count == 0 ? [] : [.. faults, .. differences];
+    }
+
+    private static string Shortened(List<string> wrong) =>
+        string.Join("; ", wrong.Take(MostDifferences)) + (wrong.Count > MostDifferences ? $"; and {wrong.Count - MostDifferences} more" : "");
+
     private bool AllStand(List<HostOperation> operations)
     {
         using var session = kernel.Open();
@@ -110,39 +143,27 @@ public sealed partial class ChangeService
     }
 
     /// <summary>
-    /// Applies the inverses whose result does not stand, twice if need be: what one restored another may have taken with it again, and one may need what only
-    /// a later one brings back. Returns what failed.
+    /// Applies the inverses whose result does not stand; once more if need be, then only the last of each object, which is the one to be left: what one restored
+    /// another may have taken with it again, and one may need what only a later one brings back. Returns what failed.
     /// </summary>
     private List<string> Undo(IReadOnlyList<HostOperation> inverses)
     {
-        List<string> faults = [];
-        for (var pass = 0; pass < 2; pass++)
+        List<HostOperation> last = [.. inverses.Reverse().DistinctBy(o => o.Subject).Reverse()];
+        for (var pass = 0; ; pass++)
         {
             using var session = kernel.Open();
-            faults = ApplyMissing(session, inverses);
+            var faults = ApplyMissing(session, pass == 0 ? inverses : last);
             if (faults.Count == 0)
             {
-                // Only states that a later inverse did not replace can be looked at again; the last one of each object is such.
-                faults.AddRange(inverses.Where(o => Subject(o) is not null).Reverse().DistinctBy(Subject).Where(o => !Stands(session, o)).Select(o => $"'{o.ToShellText()}' had no effect"));
+                // Of other things another inverse may have altered the state again, and rightly.
+                faults.AddRange(last.Where(o => o is WriteSysctl or SetLinkState or SetMtu or BlockInterface or DeleteNamespace && !Stands(session, o)).Select(o => $"'{o.ToShellText()}' had no effect"));
             }
 
-            if (faults.Count == 0)
+            if (faults.Count == 0 || pass > 0)
             {
-                break;
+                return faults;
             }
         }
-
-        return faults;
-
-        static (GatewayName, string, string)? Subject(HostOperation operation) => operation switch
-        {
-            WriteSysctl o => (o.Gateway, "setting", o.Key.Value),
-            SetLinkState o => (o.Gateway, "state", o.Interface.Value),
-            SetMtu o => (o.Gateway, "mtu", o.Interface.Value),
-            BlockInterface o => (o.Gateway, "block", o.Interface.Value),
-            DeleteNamespace o => (o.Gateway, "namespace", ""),
-            _ => null,
-        };
     }
 
     /// <summary>Applies, in order, the operations whose result does not stand; returns what failed, and goes on after it.</summary>
@@ -196,9 +217,9 @@ public sealed partial class ChangeService
         {
             return operation is DeleteNamespace ? !NamespaceThread.Exists(operation.Gateway) : session.InverseOf(operation).Count == 0;
         }
-        catch (ChangeException)
+        catch (ChangeException e)
         {
-            return false;
+            return e.Fault == ChangeFault.NotFound && TakesAway(operation);
         }
     }
 

@@ -45,7 +45,7 @@ public sealed partial class ChangeService(
                 }
             }
 
-            return new ChangePreview([.. forward.SelectMany(o => o.ToShellLines())], [.. back.SelectMany(o => o.ToShellLines())], plan.Remarks);
+            return new ChangePreview([.. forward.SelectMany(o => o.ToShellLines())], [.. WithoutImplied(back).SelectMany(o => o.ToShellLines())], plan.Remarks);
         }, cancellationToken);
     }
 
@@ -92,6 +92,33 @@ public sealed partial class ChangeService(
     private static partial void LogRecovered(ILogger logger, string title, string gateways, ChangeOutcome outcome, string sentence);
 
     private static ImmutableHashSet<GatewayName> Created(ChangePlan plan) => [.. plan.Operations.OfType<CreateNamespace>().Select(o => o.Gateway)];
+
+    // What the kernel does by itself is not worth a line: routes of an address, and the setting of each interface where that of all sets the same.
+    private static IEnumerable<HostOperation> WithoutImplied(IEnumerable<HostOperation> operations)
+    {
+        var implied = new Dictionary<(GatewayName, string, string), string>();
+        foreach (var operation in operations)
+        {
+            if (operation is ReplaceRoute { Route.Options.IsImplied: true })
+            {
+                continue;
+            }
+
+            if (operation is WriteSysctl write)
+            {
+                if (KernelLosses.FarReach(write.Key) is { Device: "all" } reach)
+                {
+                    implied[(write.Gateway, reach.Family, reach.Name)] = write.Value;
+                }
+                else if (write.Key.Value.Split('.') is ["net", var family, "conf", _, var name] && implied.TryGetValue((write.Gateway, family, name), out var value) && value == write.Value)
+                {
+                    continue;
+                }
+            }
+
+            yield return operation;
+        }
+    }
 
     // What happens inside a namespace of the same plan goes with the namespace: it needs no inverse of its own.
     private static bool InsideCreated(HostOperation operation, ImmutableHashSet<GatewayName> created) =>

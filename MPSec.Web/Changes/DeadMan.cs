@@ -40,18 +40,18 @@ public sealed class DeadMan(ChangeService changes, ChangeJournal journal, IHostK
             // The process that applies them will meet the same and say so.
         }
 
+        // Also the place is taken before: the next change may follow at once.
+        using var post = DeadManPost.TryTake(folder);
         if (!await journal.RegisterGuardAsync(first, stop))
         {
             return false;
         }
 
         var guarded = new List<Task> { WatchAsync(first, stop) };
-        using (var post = DeadManPost.TryTake(folder))
+        if (post is not null)
         {
-            if (post is not null)
-            {
-                await ServeAsync(post, guarded, stop);
-            }
+            await ServeAsync(post, guarded, stop);
+            post.Dispose();
         }
 
         await Task.WhenAll(guarded);

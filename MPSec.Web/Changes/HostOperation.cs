@@ -43,6 +43,32 @@ public abstract record HostOperation(GatewayName Gateway)
     [JsonIgnore]
     public virtual IReadOnlyList<GatewayName> Gateways => [Gateway];
 
+    /// <summary>What it gives a state to: of two operations with the same subject the later one counts.</summary>
+    [JsonIgnore]
+    internal object Subject => this switch
+    {
+        SetLinkState o => ("state", Gateway, o.Interface),
+        SetMtu o => ("mtu", Gateway, o.Interface),
+        BlockInterface o => ("block", Gateway, o.Interface),
+        AddAddress o => ("address", Gateway, o.Interface, o.Address),
+        RemoveAddress o => ("address", Gateway, o.Interface, o.Address),
+        ReplaceRoute o => ("route", Gateway, o.Route.Destination, o.Route.Table, o.Route.EffectiveMetric, o.Route.Options?.TypeOfService ?? 0),
+        RemoveRoute o => ("route", Gateway, o.Route.Destination, o.Route.Table, o.Route.EffectiveMetric, o.Route.Options?.TypeOfService ?? 0),
+        AddRule o => ("rule", Gateway, o.Priority, o.Source, o.Table),
+        RemoveRule o => ("rule", Gateway, o.Priority, o.Source, o.Table),
+        SetShaper o => ("queue", Gateway, o.Interface),
+        RemoveShaper o => ("queue", Gateway, o.Interface),
+        AddEndpoint o => ("endpoint", Gateway, o.Id, o.Address),
+        RemoveEndpoint o => ("endpoint", Gateway, o.Id, o.Address),
+        SetEndpointFlags o => ("endpoint flags", Gateway, o.Id, o.Address),
+        SetMptcpLimits => ("limits", Gateway),
+        WriteSysctl o => ("setting", Gateway, o.Key),
+        CreateNamespace or DeleteNamespace => ("namespace", Gateway),
+        AddVethPair o => ("pair", Gateway, o.Interface, o.PeerGateway, o.PeerInterface),
+        DeleteVethPair o => ("pair", Gateway, o.Interface, o.PeerGateway, o.PeerInterface),
+        _ => this,
+    };
+
     /// <summary>Checks ranges that the value types do not check.</summary>
     /// <exception cref="ChangeException">A field is out of range (<see cref="ChangeFault.Invalid"/>); the sentence names it.</exception>
     public virtual void Validate()

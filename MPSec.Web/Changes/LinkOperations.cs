@@ -101,6 +101,9 @@ public sealed record RouteSpec
     /// <summary>RT_SCOPE_* as it goes to the kernel: an IPv4 route without next hop has scope link.</summary>
     public byte EffectiveScope => Scope ?? (!IsIPv6 && Kind == RouteKind.Unicast && NextHop is null && Options?.Hops is null ? (byte)253 : (byte)0);
 
+    /// <summary>RTA_PRIORITY as the kernel keeps it.</summary>
+    internal uint EffectiveMetric => IsIPv6 && Metric == 0 ? 1024 : Metric;
+
     // Without it "default" means the IPv4 one.
     internal string[] FamilyWords => IsIPv6 ? ["-6"] : [];
 

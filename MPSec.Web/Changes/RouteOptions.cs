@@ -94,6 +94,13 @@ public sealed record RouteOptions
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public byte Preference { get; init; }
 
+    /// <summary>
+    /// The kernel makes it by itself along with an address or when the interface comes up; it is set only where that did not happen, or something else took it
+    /// away. No property of the route.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsImplied { get; init; }
+
     /// <summary>Metrics by number; null when there are none.</summary>
     public IReadOnlyList<RouteMetric>? Metrics { get; init; }
 

@@ -33,7 +33,7 @@ internal sealed class Footprint
         if (gateways.Any(_rebuilt.Contains)
             || (rebuilds && (_things.Any(t => gateways.Contains(t.Gateway)) || _touched.Any(t => gateways.Contains(t.Gateway))))
             || Meet(_swept, interfaces)
-            || (sweeps && Meet(_touched, interfaces))
+            || ((sweeps || operation is ReplaceRoute { Route.Options.IsImplied: true }) && Meet(_touched, interfaces))
             || things.Exists(_things.Contains))
         {
             return false;
@@ -90,7 +90,7 @@ internal sealed class Footprint
         SetLinkState o => [("link", o.Interface)],
         SetMtu o => [("link", o.Interface)],
         BlockInterface o => [("block", o.Interface)],
-        AddAddress o => [(o.Interface, o.Address), Route(o.Address.Network, 254, o.Options?.Metric ?? 0)],
+        AddAddress o => [(o.Interface, o.Address)],
         RemoveAddress o => [(o.Interface, o.Address)],
         ReplaceRoute o => [Route(o.Route.Destination, o.Route.Table, o.Route.Metric)],
         RemoveRoute o => [Route(o.Route.Destination, o.Route.Table, o.Route.Metric)],

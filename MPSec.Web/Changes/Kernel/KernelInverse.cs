@@ -124,12 +124,18 @@ internal static class KernelInverse
             return [];
         }
 
+        // A route that belongs to an address is not wanted without it.
+        if (o.Route is { Options.IsImplied: true, Interface: { } device } && gateway.Link(device) is var link && !(link.IsUp && KernelLosses.IsImplied(gateway, link.Index, o.Route.Destination, o.Route.Metric)))
+        {
+            return [];
+        }
+
         return FindRoute(gateway, o.Route, exact: false) is { } replaced ? [new ReplaceRoute(o.Gateway, replaced)] : [new RemoveRoute(o.Gateway, o.Route)];
     }
 
     private static RouteSpec? FindRoute(GatewayHandle gateway, RouteSpec wanted, bool exact)
     {
-        foreach (var route in gateway.RoutesOf(wanted.Destination, wanted.Table, EffectiveMetric(wanted)))
+        foreach (var route in gateway.RoutesOf(wanted.Destination, wanted.Table, wanted.EffectiveMetric))
         {
             if (route.Kind is null || route.Options.TypeOfService != (wanted.Options?.TypeOfService ?? 0))
             {
@@ -151,8 +157,6 @@ internal static class KernelInverse
 
         return null;
     }
-
-    private static uint EffectiveMetric(RouteSpec route) => route is { IsIPv6: true, Metric: 0 } ? 1024 : route.Metric;
 
     private static SetShaper? Shaper(GatewayHandle gateway, InterfaceName name)
     {

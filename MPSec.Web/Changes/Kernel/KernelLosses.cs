@@ -18,8 +18,7 @@ internal static class KernelLosses
     private const uint NoPrefixRoute = 0x200;
 
     /// <summary>
-    /// When an interface goes down: its IPv6 addresses (unless keep_addr_on_down), and its routes, of every table, that the kernel does not make again. VLANs go
-    /// down with it.
+    /// When an interface goes down: its IPv6 addresses (unless keep_addr_on_down), and its routes, of every table. VLANs go down with it.
     /// </summary>
     public static IEnumerable<HostOperation> ByLinkDown(GatewayHandle gateway, LinkReading link, InterfaceName name)
     {
@@ -124,18 +123,19 @@ internal static class KernelLosses
         var (family, device, name) = reach;
         if (device == "all")
         {
+            // Each of them, also where the kernel sets the same: an undoing that was interrupted is begun again from its first step.
             foreach (var (folder, (key, value)) in SettingFiles.OfEveryInterface(gateway.Name, family, name))
             {
-                if (folder != "all" && value != before)
+                if (folder != "all")
                 {
                     yield return new WriteSysctl(gateway.Name, key, value);
                 }
             }
 
-            var redirects = SysctlKey.Parse("net.ipv4.conf.all.accept_redirects");
-            if (family == "ipv4" && SettingFiles.Read(gateway.Name, redirects) is var accepts && accepts != (before == "0" ? "1" : "0"))
+            if (family == "ipv4")
             {
-                yield return new WriteSysctl(gateway.Name, redirects, accepts);
+                var redirects = SysctlKey.Parse("net.ipv4.conf.all.accept_redirects");
+                yield return new WriteSysctl(gateway.Name, redirects, SettingFiles.Read(gateway.Name, redirects));
             }
         }
 
@@ -167,12 +167,12 @@ internal static class KernelLosses
         _ => null,
     };
 
-    /// <summary>Routes that are lost and that the kernel does not make again, those on the link first: a next hop must be reachable when the route by it is set.</summary>
+    /// <summary>Routes that are lost, those on the link first: a next hop must be reachable when the route by it is set.</summary>
     public static IEnumerable<HostOperation> Routes(GatewayHandle gateway, Func<HeldRoute, bool> which) =>
         gateway.Routes
-            .Where(r => r.Reading is { Kind: "unicast", Protocol: not ProtocolRouterAdvertisement } && which(r) && !IsMadeByKernel(gateway, r))
+            .Where(r => r.Reading is { Kind: "unicast", Protocol: not ProtocolRouterAdvertisement } && r.Reading.Destination.Address is { IsIPv6LinkLocal: false, IsIPv6Multicast: false } && which(r))
             .OrderBy(r => r.Reading.Gateway is not null || r.Hops is not null)
-            .Select(r => new ReplaceRoute(gateway.Name, Describe(gateway, r)));
+            .Select(r => new ReplaceRoute(gateway.Name, Describe(gateway, r) is var spec && IsMadeByKernel(gateway, r) ? spec with { Options = spec.Options! with { IsImplied = true } } : spec));
 
     /// <summary>The route as an operation takes it.</summary>
     /// <exception cref="ChangeException">MPSec cannot make such a route.</exception>
@@ -208,19 +208,14 @@ internal static class KernelLosses
     /// <summary>A link-local address that the kernel makes by itself; older kernels do not tell, and most are.</summary>
     public static bool IsMadeByKernel(GatewayHandle gateway, HeldAddress address) => address.IsLinkLocal && (address.Origin != 0 || !gateway.TellsOrigins);
 
-    private static bool IsMadeByKernel(GatewayHandle gateway, HeldRoute route)
-    {
-        var reading = route.Reading;
-        if (reading.Protocol != ProtocolKernel || reading.Table != MainTable)
-        {
-            return reading.Destination.Address is { IsIPv6LinkLocal: true } or { IsIPv6Multicast: true } && reading.Protocol == ProtocolKernel;
-        }
+    /// <summary>Whether an address of the interface makes the kernel set this route.</summary>
+    public static bool IsImplied(GatewayHandle gateway, int? interfaceIndex, IpPrefix destination, uint metric) => gateway.HeldAddresses.Any(a =>
+        a.Reading.InterfaceIndex == interfaceIndex && (a.Options.Flags & NoPrefixRoute) == 0
+        && metric == (a.Options.Metric == 0 && a.IsIPv6 ? KernelMetricIPv6 : a.Options.Metric)
+        && new IpPrefix(a.Options.Peer ?? a.Reading.Prefix.Address, a.Reading.Prefix.Length).Network == destination);
 
-        return reading.Destination.Address is { IsIPv6LinkLocal: true } or { IsIPv6Multicast: true } || gateway.HeldAddresses.Any(a =>
-            a.Reading.InterfaceIndex == reading.InterfaceIndex && (a.Options.Flags & NoPrefixRoute) == 0
-            && new IpPrefix(a.Options.Peer ?? a.Reading.Prefix.Address, a.Reading.Prefix.Length).Network == reading.Destination
-            && reading.Metric == (a.Options.Metric == 0 && a.IsIPv6 ? KernelMetricIPv6 : a.Options.Metric));
-    }
+    private static bool IsMadeByKernel(GatewayHandle gateway, HeldRoute route) =>
+        route.Reading is { Protocol: ProtocolKernel, Table: MainTable } reading && IsImplied(gateway, reading.InterfaceIndex, reading.Destination, reading.Metric);
 
     private static bool IsIPv6(HeldRoute route) => route.Reading.Destination.Address.AddressFamily == AddressFamily.InterNetworkV6;
 

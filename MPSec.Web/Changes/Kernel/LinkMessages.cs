@@ -62,7 +62,7 @@ internal static class LinkMessages
         parameters[1] = 1; // TC_LINKLAYER_ETHERNET
         MemoryMarshal.Write(parameters.AsSpan(8), (uint)Math.Min(bytesPerSecond, uint.MaxValue));
         MemoryMarshal.Write(parameters.AsSpan(24), shaper.LimitBytes);
-        MemoryMarshal.Write(parameters.AsSpan(28), (uint)Math.Min(shaper.BurstBytes * 1e9 / bytesPerSecond / NanosecondsPerTick, uint.MaxValue));
+        MemoryMarshal.Write(parameters.AsSpan(28), (uint)Math.Min(Math.Round(shaper.BurstBytes * 1e9 / bytesPerSecond / NanosecondsPerTick), uint.MaxValue));
         return RootQdisc(writer, interfaceIndex, OwnHandle).Attribute(1, "tbf").Nest(2, options =>
         {
             options.Attribute(1, parameters.AsSpan());
