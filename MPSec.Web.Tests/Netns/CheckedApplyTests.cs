@@ -77,6 +77,12 @@ public sealed class CheckedApplyTests
             foreach (var (kind, kill) in rounds.Where((_, i) => i / 2 % 2 == half))
             {
                 var (line, cuts) = await CutAsync(served, kind, kill);
+                for (var again = 0; !cuts && again < 3; again++)
+                {
+                    // On a busy machine a packet of before may have come between, such as the answer that a neighbour is known by.
+                    (line, cuts) = await CutAsync(served, kind, kill);
+                }
+
                 lock (table)
                 {
                     table.AppendLine(line);

@@ -92,7 +92,7 @@ public sealed class ConfigurationVersionsTests : IAsyncDisposable
                 try
                 {
                     await (i % 3 == 0
-                        ? Versions.SaveWithoutChangeAsync(s_host, Document("0") with { Paths = [new() { Interface = InterfaceName.Parse("eth0"), Name = $"name {i}" }], Settings = (await CurrentSettingsAsync()) }, round, new($"editor{i}", ChangeRole.Administrator), cancellationToken: Token)
+                        ? Versions.SaveWithoutChangeAsync(s_host, Document("0") with { Paths = [new() { Interface = InterfaceName.Parse("eth0"), Name = $"name {round} {i}" }], Settings = (await CurrentSettingsAsync()) }, round, new($"editor{i}", ChangeRole.Administrator), cancellationToken: Token)
                         : (Task)Changes.RunAsync(Edit($"{round}{i}", round), new($"editor{i}", ChangeRole.Administrator), Token));
                     return (Won: true, Fault: (ChangeFault?)null);
                 }

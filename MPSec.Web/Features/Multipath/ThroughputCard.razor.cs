@@ -127,7 +127,7 @@ public sealed partial class ThroughputCard(IStringLocalizer<MultipathTexts> text
         {
             builder.OpenComponent<PathBadge>(0);
             builder.AddComponentParameter(1, nameof(PathBadge.Number), number);
-            builder.AddComponentParameter(2, nameof(PathBadge.Name), name);
+            builder.AddComponentParameter(2, nameof(PathBadge.Name), Paths?.Lanes.FirstOrDefault(l => l.Name == name)?.Title ?? name);
             builder.CloseComponent();
         }
         : builder =>
