@@ -182,6 +182,21 @@ public sealed class NetworkPlannerTests
     }
 
     [Fact]
+    public void Compute_OtherOrderOfTwoAddressesInANetwork_MakesTheFirstTheKernelsFirst()
+    {
+        var path = Document(1) with { Table = null, RulePriority = null, NextHops = [], Addresses = [IpPrefix.Parse("10.99.1.9/24"), IpPrefix.Parse("10.99.1.1/24")] };
+        Same(
+            """
+            ip -n g address del 10.99.1.9/24 dev path1
+            ip -n g address del 10.99.1.1/24 dev path1
+            ip -n g address add 10.99.1.9/24 dev path1
+            ip -n g address add 10.99.1.1/24 dev path1
+            """,
+            Documents(path), Documents(path), new NetworkStates().Link("path1").Address("path1", "10.99.1.1/24").Address("path1", "10.99.1.9/24", 0x81));
+        Same("", Documents(path), Documents(path), new NetworkStates().Link("path1").Address("path1", "10.99.1.9/24").Address("path1", "10.99.1.1/24", 0x81));
+    }
+
+    [Fact]
     public void Compute_IPv6AddressWithAnotherLength_OldGoesFirstBecauseTheKernelHasEachOnce() => Same(
         """
         ip -n g address del 2001:db8::1/64 dev path3

@@ -147,9 +147,9 @@ public sealed partial class NetworkConfigurationService : IDisposable
         ArgumentNullException.ThrowIfNull(actor);
         actor.Require(ChangeRole.Administrator);
         RequireSound(edited);
-        var current = await CurrentAsync(gateway, cancellationToken);
-        if (!NetworkWants.AreSame(current?.Document ?? NetworkDocument.Empty, edited)
-            && NetworkPlanner.Compute(gateway, current?.Document, edited, await ReadAsync(gateway, edited, cancellationToken), NetworkPlanAim.Edit).Operations.Length > 0)
+        var current = await SavedAsync(gateway, baseVersion, cancellationToken);
+        if (!NetworkWants.AreSame(current ?? NetworkDocument.Empty, edited)
+            && NetworkPlanner.Compute(gateway, current, edited, await ReadAsync(gateway, edited, cancellationToken), NetworkPlanAim.Edit).Operations.Length > 0)
         {
             throw new ChangeException(ChangeFault.Invalid, $"configuration of gateway {gateway}: this edit changes the gateway itself; apply it");
         }
@@ -222,19 +222,7 @@ public sealed partial class NetworkConfigurationService : IDisposable
     {
         ArgumentNullException.ThrowIfNull(edited);
         RequireSound(edited);
-        NetworkDocument? saved;
-        var context = await _contexts.CreateDbContextAsync(cancellationToken);
-        await using (context)
-        {
-            var row = await ConfigurationRecorder.NewestAsync(context, gateway, cancellationToken);
-            if (baseVersion is { } seen)
-            {
-                ConfigurationRecorder.RequireNewest(gateway, row, seen);
-            }
-
-            saved = row is null ? null : SavedNetwork.Of(row).Document;
-        }
-
+        var saved = await SavedAsync(gateway, baseVersion, cancellationToken);
         var plan = NetworkPlanner.Compute(gateway, saved, edited, await ReadAsync(gateway, edited, cancellationToken), NetworkPlanAim.Edit);
         return new()
         {
@@ -244,5 +232,22 @@ public sealed partial class NetworkConfigurationService : IDisposable
             Danger = ChangeDanger.Medium,
             Configuration = new(edited.ToJson(), baseVersion),
         };
+    }
+
+    /// <summary>The document that counts; null when none is saved.</summary>
+    /// <exception cref="ChangeException">It is not the version that was seen.</exception>
+    private async Task<NetworkDocument?> SavedAsync(GatewayName gateway, int? seen, CancellationToken cancellationToken)
+    {
+        var context = await _contexts.CreateDbContextAsync(cancellationToken);
+        await using (context)
+        {
+            var row = await ConfigurationRecorder.NewestAsync(context, gateway, cancellationToken);
+            if (seen is { } version)
+            {
+                ConfigurationRecorder.RequireNewest(gateway, row, version);
+            }
+
+            return row is null ? null : SavedNetwork.Of(row).Document;
+        }
     }
 }

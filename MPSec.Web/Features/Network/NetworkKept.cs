@@ -127,8 +127,11 @@ internal static class NetworkKept
             return [];
         }
 
+        // The order of addresses is no reason to take one away.
+        var order = state.AddressesOf(name).Select(a => a.Prefix).ToList();
         var part = document with
         {
+            Paths = document.Paths.Replace(path, path with { Addresses = [.. path.Addresses.OrderBy(a => order.IndexOf(a) is var index and >= 0 ? index : int.MaxValue)] }),
             Mptcp = document.Mptcp is { } mptcp ? new() { Endpoints = mptcp.Endpoints } : null,
             Settings = reappeared ? document.Settings.Where(s => IsOf(s.Key, name)).ToImmutableSortedDictionary(StringComparer.Ordinal) : NetworkDocument.Empty.Settings,
         };

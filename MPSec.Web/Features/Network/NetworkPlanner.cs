@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
 using MPSec.Changes;
 using MPSec.Changes.Kernel;
@@ -205,7 +204,7 @@ internal sealed class NetworkPlanner
         }
 
         var going = _old.Addresses.Where(o => !_new.Addresses.Contains(o) && _state.OwnerOf(o.Interface.Value) is null && _state.Has(o.Interface.Value, o.Address)).ToList();
-        foreach (var name in missing.Select(a => a.Interface).Concat(going.Select(a => a.Interface)).Distinct())
+        foreach (var name in missing.Select(a => a.Interface).Concat(going.Select(a => a.Interface)).Concat(_wanted.Paths.Select(p => p.Interface).Where(n => _state.OwnerOf(n.Value) is null)).Distinct())
         {
             Swap(name, [.. missing.Where(a => a.Interface == name).Select(a => a.Address)], [.. going.Where(a => a.Interface == name).Select(a => a.Address)], first, swaps, last);
         }
@@ -226,7 +225,21 @@ internal sealed class NetworkPlanner
             }
         }
 
-        foreach (var old in present.Where(a => going.Contains(a.Prefix)))
+        // Which address is the first of its network decides what the kernel sends from; the document's order must not wait for the next boot.
+        var wanted = _new.Addresses.Where(a => a.Interface == name).Select(a => a.Address).ToList();
+        foreach (var network in wanted.Where(a => !a.Address.IsIPv6()).GroupBy(a => a.Network).Where(g => g.Count() > 1))
+        {
+            var inside = present.Where(a => a.Prefix.Network == network.Key && a.Prefix.Length == network.Key.Length).ToList();
+            if (inside.Find(a => (a.Flags & Secondary) == 0)?.Prefix is { } leader && wanted.Contains(leader) && leader != network.First())
+            {
+                out1.AddRange(inside.Select(a => a.Prefix).Where(a => a != leader));
+                out1.Add(leader);
+                back.AddRange(inside.Select(a => a.Prefix).Where(a => !going.Contains(a)));
+                _shaken.Add(name.Value);
+            }
+        }
+
+        foreach (var old in present.Where(a => going.Contains(a.Prefix) && !out1.Contains(a.Prefix)))
         {
             if (old.Prefix.Address.IsIPv6())
             {
@@ -249,7 +262,7 @@ internal sealed class NetworkPlanner
         var after = coming.Where(c => out1.Exists(o => o.Network == c.Network || o.Address.Equals(c.Address))).ToList();
         first.AddRange(coming.Except(after).Select(a => new AddAddress(_gateway, name, a)));
         swaps.AddRange(out1.Distinct().Select(a => new RemoveAddress(_gateway, name, a)));
-        swaps.AddRange(back.Concat(after).Distinct().Select(a => new AddAddress(_gateway, name, a)));
+        swaps.AddRange(back.Concat(after).Distinct().OrderBy(a => wanted.IndexOf(a) is var index and >= 0 ? index : int.MaxValue).Select(a => new AddAddress(_gateway, name, a)));
         last.AddRange(going.Except(out1).Select(a => new RemoveAddress(_gateway, name, a)));
     }
 
@@ -393,22 +406,4 @@ internal sealed class NetworkPlanner
     // The reading tells the rate alone; a bucket or queue that was edited shows in the saved document.
     private bool NeedsShaper(SetShaper wanted) =>
         QdiscOf(wanted.Interface)?.RateBitsPerSecond != (ulong)wanted.RateBitsPerSecond || (_aim == NetworkPlanAim.Edit && _saved is not null && !_old.Shapers.Contains(wanted));
-}
-
-/// <summary>Where the addresses of an interface are set that another program manages.</summary>
-internal static class NetworkOwners
-{
-    /// <summary>Who owns the interface, how that is known, and where to change it.</summary>
-    public static string Sentence(InterfaceOwner owner, InterfaceName name)
-    {
-        var (program, place) = owner.Kind switch
-        {
-            InterfaceOwnerKind.NetworkManager => ("NetworkManager", $"with: nmcli device modify {name}"),
-            InterfaceOwnerKind.SystemdNetworkd => ("systemd-networkd", "in its file below /etc/systemd/network"),
-            InterfaceOwnerKind.Netplan => ("netplan", "in its file below /etc/netplan"),
-            InterfaceOwnerKind.Ifupdown => ("ifupdown", $"in {owner.Evidence ?? "/etc/network/interfaces"}"),
-            _ => ("another program", "there"),
-        };
-        return string.Create(CultureInfo.InvariantCulture, $"{program} manages {name} ({owner.Evidence ?? "it runs"}) and would set it back; change it {place}");
-    }
 }

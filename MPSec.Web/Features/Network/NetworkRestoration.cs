@@ -109,39 +109,36 @@ public sealed class NetworkRestoration(NetworkConfigurationService configuration
         return next;
     }
 
-    /// <summary>All in one piece; where the kernel refuses that, each path and setting by itself. Returns how many operations were not done.</summary>
+    /// <summary>
+    /// All in one piece; where the kernel refuses that, each path and setting by itself, and of those that it refuses too each operation. Returns how many were not done.
+    /// </summary>
     private async Task<int> RunAsync(NetworkRestorePlan restore, ChangeActor actor, List<string> faults)
     {
-        try
+        var open = new Queue<ImmutableArray<HostOperation>>([restore.Plan.Operations]);
+        var failed = 0;
+        while (open.TryDequeue(out var piece))
         {
-            await changes.RunAsync(restore.Plan, actor, CancellationToken.None);
-            return 0;
-        }
-        catch (ChangeException e) when (e.Fault is ChangeFault.Refused or ChangeFault.NotFound or ChangeFault.NotAvailable or ChangeFault.Foreign)
-        {
-            var parts = restore.Plan.Operations.GroupBy(o => Part(restore.Saved.Document, o)).ToList();
-            if (parts.Count == 1)
+            try
             {
-                faults.Add(e.Message);
-                return restore.Plan.Operations.Length;
+                await changes.RunAsync(restore.Plan with { Id = Guid.CreateVersion7(), Operations = piece }, actor, CancellationToken.None);
             }
-
-            var failed = 0;
-            foreach (var part in parts)
+            catch (ChangeException e) when (e.Fault is ChangeFault.Refused or ChangeFault.NotFound or ChangeFault.NotAvailable or ChangeFault.Foreign)
             {
-                try
+                var parts = piece.GroupBy(o => Part(restore.Saved.Document, o)).Select(p => p.ToImmutableArray()).ToList();
+                if (piece.Length == 1)
                 {
-                    await changes.RunAsync(restore.Plan with { Id = Guid.CreateVersion7(), Operations = [.. part] }, actor, CancellationToken.None);
+                    faults.Add(e.Message);
+                    failed++;
                 }
-                catch (ChangeException one) when (one.Fault is ChangeFault.Refused or ChangeFault.NotFound or ChangeFault.NotAvailable or ChangeFault.Foreign)
+
+                foreach (var part in parts.Count > 1 ? parts : piece.Length > 1 ? piece.Select(o => ImmutableArray.Create(o)) : [])
                 {
-                    faults.Add(one.Message);
-                    failed += part.Count();
+                    open.Enqueue(part);
                 }
             }
-
-            return failed;
         }
+
+        return failed;
     }
 
     /// <summary>What an operation belongs to: a path, or itself alone.</summary>

@@ -29,7 +29,14 @@ internal static class NetworkExportCommand
             }, cancellationToken, recover: false)
             : NetworkCommand.WithGatewayAsync(() =>
             {
-                Console.Write(NetworkDocument.Of(NetworkCommand.Read(gateway)).ToJson());
+                var document = NetworkDocument.Of(NetworkCommand.Read(gateway));
+                foreach (var fault in document.Faults())
+                {
+                    // A kernel bears more than a sound file may say.
+                    Console.Error.WriteLine($"mpsec: {fault.Sentence}; 'network apply' refuses this file until that is corrected");
+                }
+
+                Console.Write(document.ToJson());
                 return Task.FromResult(CliExitCode.Done);
             });
     }
