@@ -164,6 +164,14 @@ public sealed class BrowserPage : IAsyncDisposable
     /// <summary>Waits until buttons work.</summary>
     public Task WaitInteractiveAsync() => Page.WaitForSelectorAsync("[data-interactive=true]");
 
+    /// <summary>Goes to another address and waits until its buttons work: what is clicked before, the page never hears of.</summary>
+    /// <param name="path">Path and query, beginning with a slash.</param>
+    public async Task GoAsync(string path)
+    {
+        await Page.GotoAsync(_origin + path);
+        await WaitInteractiveAsync();
+    }
+
     /// <summary>Keeps a picture when MPSEC_SCREENSHOTS names a folder.</summary>
     public async Task ShotAsync(string name, bool fullPage = true)
     {

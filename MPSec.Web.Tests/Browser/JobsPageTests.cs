@@ -35,7 +35,7 @@ public sealed class JobsPageTests(BrowserFixture fixture) : IClassFixture<Browse
             Assert.Single(System.Text.RegularExpressions.Regex.Matches(text, $@"\| line {line} <"));
         }
 
-        await page.Page.GotoAsync($"{fixture.Url}/jobs?state=Failed");
+        await page.GoAsync("/jobs?state=Failed");
         await page.Page.WaitForSelectorAsync($"tr[data-run='{run.Split('/')[^1]}'][data-state=Failed]");
         await page.ShotAsync("jobs-" + name);
         await page.AssertAccessibleAsync();

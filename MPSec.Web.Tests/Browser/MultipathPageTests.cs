@@ -148,7 +148,7 @@ public sealed class MultipathPageTests(BrowserFixture browser) : IAsyncLifetime
         {
             await using var page = await browser.OpenAsync(new(), "/multipath?gateway=" + gateway);
             await Assertions.Expect(page.Page.GetByText("The gateway cannot be read").First).ToBeVisibleAsync();
-            await page.Page.GotoAsync(browser.Url + "/?gateway=" + gateway);
+            await page.GoAsync("/?gateway=" + gateway);
             await Assertions.Expect(page.Page.GetByText("The gateway cannot be read").First).ToBeVisibleAsync();
         }
     }

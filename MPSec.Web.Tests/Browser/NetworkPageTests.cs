@@ -103,7 +103,7 @@ public sealed class NetworkPageTests(BrowserFixture browser) : IAsyncLifetime
         await browser.App.Services.GetRequiredService<LabService>().DownAsync(_name, ChangeActor.System, Token);
         await Assertions.Expect(page.Page.Locator(".faded td[data-verdict]")).Not.ToHaveCountAsync(0);
         _spec = null;
-        await page.Page.GotoAsync($"{browser.Url}/network?gateway=no-such-gateway");
+        await page.GoAsync($"/network?gateway=no-such-gateway");
         await Assertions.Expect(page.Page.GetByText("The gateway cannot be read").First).ToBeVisibleAsync();
     }
 }

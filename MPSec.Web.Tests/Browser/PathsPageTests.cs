@@ -96,7 +96,7 @@ public sealed class PathsPageTests(BrowserFixture browser) : IAsyncLifetime
         await mine.AssertAccessibleAsync();
 
         // And back again, from the history.
-        await page.GotoAsync($"{browser.Url}/network?tab=history&gateway={_a}");
+        await mine.GoAsync($"/network?tab=history&gateway={_a}");
         await page.Locator("tr[data-version='2']").GetByRole(AriaRole.Button, new() { Name = "Show" }).ClickAsync();
         await Assertions.Expect(page.Locator("pre.diff")).ToContainTextAsync("Glasfaser 2호");
         await mine.ShotAsync("network-history");
@@ -120,7 +120,7 @@ public sealed class PathsPageTests(BrowserFixture browser) : IAsyncLifetime
             await page.ShotAsync($"network-editor-{theme}-{language}-{width}");
             Assert.True(await page.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= window.innerWidth"), "the page is wider than the window");
             await page.AssertAccessibleAsync();
-            await page.Page.GotoAsync($"{browser.Url}/network?tab=history&gateway={_a}");
+            await page.GoAsync($"/network?tab=history&gateway={_a}");
             await page.Page.WaitForSelectorAsync("#import-text");
             await page.ShotAsync($"network-history-{theme}-{language}-{width}");
             await page.AssertAccessibleAsync();
@@ -153,12 +153,12 @@ public sealed class PathsPageTests(BrowserFixture browser) : IAsyncLifetime
         await Assertions.Expect(page.Locator("[data-draft]")).ToHaveCountAsync(0);
         await Assertions.Expect(page.Locator("tr[data-path=path4]")).ToContainTextAsync("104");
 
-        await page.GotoAsync($"{browser.Url}/network?tab=mptcp&gateway={gateway}");
+        await opened.GoAsync($"/network?tab=mptcp&gateway={gateway}");
         await page.GetByRole(AriaRole.Button, new() { Name = side }).ClickAsync();
         await page.ClickAsync("[data-preset=Aggregate] .btn");
         await ConfirmAsync(page, "Apply change");
         await Assertions.Expect(page.Locator(".toast[data-toast=success]")).ToBeVisibleAsync();
-        await page.GotoAsync($"{browser.Url}/network?tab=routing&gateway={gateway}");
+        await opened.GoAsync($"/network?tab=routing&gateway={gateway}");
         await Assertions.Expect(page.Locator("td[data-verdict=OwnDevice]")).ToHaveCountAsync(s_rates.Length * s_rates.Length);
         await Assertions.Expect(page.Locator(".finding")).ToHaveCountAsync(0);
     }

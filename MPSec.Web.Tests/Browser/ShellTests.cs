@@ -193,8 +193,7 @@ public sealed class ShellTests(BrowserFixture fixture)
             await context.RouteAsync("**/_blazor/**", route => Volatile.Read(ref cut) ? route.AbortAsync() : route.ContinueAsync());
         });
         page.ExpectsErrors = true;
-        await page.Page.GotoAsync(fixture.Url + "/gallery?gateway=host");
-        await page.WaitInteractiveAsync();
+        await page.GoAsync("/gallery?gateway=host");
         await WaitForNewPointsAsync(page, 2);
         Volatile.Write(ref cut, true);
         foreach (var socket in sockets)
