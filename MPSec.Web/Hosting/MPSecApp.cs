@@ -34,7 +34,8 @@ public static class MPSecApp
         builder.Services.AddMPSecData(options.State);
         builder.Services.AddMPSecLab().AddLabStartup(options.StartLab);
         builder.Services.AddSystemd();
-        builder.Services.AddHealthChecks();
+        builder.Services.AddHealth();
+        builder.Services.AddApi();
         builder.Services.AddMPSecChanges();
         builder.AddCheckedChanges(options);
         builder.AddAuth(options);
@@ -43,6 +44,8 @@ public static class MPSecApp
         builder.Services.AddGateways(options);
         builder.Services.AddNetwork();
         builder.Services.AddConnections();
+        builder.Services.AddSystemStatus(options);
+        builder.Services.AddSettings();
         configure?.Invoke(builder);
 
         var app = builder.Build();
@@ -53,6 +56,7 @@ public static class MPSecApp
         }
 
         app.UseGuards();
+        app.UseApiProblems();
         app.UseFreshConnections();
         app.UseRequestLocalization();
         app.UseRouting();
@@ -68,8 +72,12 @@ public static class MPSecApp
         app.MapNetworkApi();
         app.MapConnectionsApi();
         app.MapChangesApi();
-        app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
-        app.MapHealthChecks("/healthz/ready").AllowAnonymous();
+        app.MapTokensApi();
+        app.MapLiveApi();
+        app.MapSystemApi();
+        app.MapMetrics();
+        app.MapApiDescription();
+        app.MapHealth();
         return app;
     }
 }

@@ -1,0 +1,13 @@
+using MPSec.Components.Layout;
+using MPSec.Features.Settings;
+
+namespace MPSec.Hosting;
+
+/// <summary>Puts the Settings page together.</summary>
+public static class SettingsSetup
+{
+    /// <summary>Registers it; the tokens belong to sign-in.</summary>
+    public static IServiceCollection AddSettings(this IServiceCollection services) => services
+        .AddSingleton(new ProgramStart(TimeProvider.System.GetUtcNow()))
+        .AddSingleton(new MenuEntry(MenuOrder.Settings, "settings", "settings", typeof(SettingsTexts), "Menu"));
+}
