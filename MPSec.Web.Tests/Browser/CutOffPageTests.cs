@@ -58,7 +58,7 @@ public sealed class CutOffPageTests : IAsyncLifetime
 
         await Assertions.Expect(page.Locator("dialog.keep[data-probe=bad]")).ToBeVisibleAsync();
         await ShotAsync(page, "cutoff-countdown");
-        await Assertions.Expect(page.Locator("[data-ended=rolledback]")).ToContainTextAsync("nobody confirmed it within 8 s; the state before is back");
+        await Assertions.Expect(page.Locator("[data-ended=rolledback]")).ToContainTextAsync("Nobody confirmed it within 8 s. The state before is back");
         await ShotAsync(page, "cutoff-report");
         // The kernel finishes by itself: duplicate address detection takes its time.
         await LabScope.UntilAsync(() => before == _served.Snapshot(), "the state before is back");

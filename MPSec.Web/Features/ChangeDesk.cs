@@ -29,6 +29,7 @@ public sealed class ChangeDesk(
     ConfirmationTime confirmation,
     NavigationManager navigation,
     TimeProvider time,
+    ChangeTitles titles,
     IStringLocalizer<ChangeTexts> texts)
 {
     private static readonly TimeSpan s_busyPatience = TimeSpan.FromSeconds(5);
@@ -100,7 +101,7 @@ public sealed class ChangeDesk(
             }
 
             // What was undone for want of a proof is told above the page, where it stays.
-            return new(report, report.Sentence);
+            return new(report, titles.ReasonOf(report));
         }
         catch (Exception e) when (e is ChangeException or NamespaceException)
         {
