@@ -118,6 +118,7 @@ public sealed partial class MetricsTests
         await using var app = await RunningApp.StartAsync();
         using var state = new TempState();
         var secret = (await app.Program.Services.GetRequiredService<ApiTokenService>().CreateAsync("prometheus", ChangeRole.Viewer, 1, s_admin, Token)).Secret;
+        Directory.CreateDirectory(state.Root);
         await File.WriteAllTextAsync(Path.Combine(state.Root, "token"), secret, Token);
         await File.WriteAllTextAsync(Path.Combine(state.Root, "prometheus.yml"), $"""
             scrape_configs:
