@@ -35,6 +35,18 @@ public sealed class SettingsPageTests(BrowserFixture fixture)
         await page.Page.WaitForSelectorAsync($"tr[data-token='watch-{look}'][data-state=Revoked]");
         Assert.Equal(401, await StatusAsync(page, secret));
 
+        await page.GoAsync("/settings?tab=alerts");
+        await page.Page.FillAsync("#hook-address", "http://127.0.0.1:1/hook/very-secret-key");
+        await page.Page.ClickAsync("[data-hook-save]");
+        await page.Page.WaitForSelectorAsync("[data-hook='127.0.0.1:1']");
+        await page.Page.ClickAsync("[data-hook-test]");
+        await page.Page.WaitForSelectorAsync("[data-hook-result=refused]");
+        Assert.DoesNotContain("very-secret-key", await page.Page.ContentAsync(), StringComparison.Ordinal);
+        await page.ShotAsync("settings-alerts-" + look);
+        await page.AssertAccessibleAsync();
+        await page.Page.ClickAsync("[data-hook-remove]");
+        await page.Page.WaitForSelectorAsync("[data-hook-test]", new() { State = WaitForSelectorState.Detached });
+
         await page.GoAsync("/settings?tab=about");
         await page.Page.WaitForSelectorAsync("[data-version]");
         await page.ShotAsync("settings-about-" + look);

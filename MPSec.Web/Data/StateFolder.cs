@@ -20,6 +20,9 @@ public sealed class StateFolder
     /// <summary>SQLite database of users, configuration, audit, intents and runs: nothing acknowledged is ever lost from it.</summary>
     public string ConfigurationDatabase => Path.Combine(Root, "configuration.db");
 
+    /// <summary>Address that alerts are sent to (mode 0600): such an address often holds a key.</summary>
+    public string WebhookFile => Path.Combine(Root, "alert-webhook");
+
     /// <summary>File that a running <c>mpsec serve</c> holds locked (flock(2)).</summary>
     public string LockFile => Path.Combine(Root, "mpsec.lock");
 

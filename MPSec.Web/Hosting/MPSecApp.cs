@@ -73,6 +73,7 @@ public static class MPSecApp
         app.MapConnectionsApi();
         app.MapChangesApi();
         app.MapTokensApi();
+        app.MapAlertsApi();
         app.MapLiveApi();
         app.MapSystemApi();
         app.MapMetrics();

@@ -41,7 +41,7 @@ public sealed partial class SystemPage(
             }
 
             var point = MachinePoint.Of(s, default);
-            var full = s.Reading.FileSystems.Select(f => (f.MountPoint, Percent: DisksCard.Full(f))).Where(f => f.Percent >= FullPercent).OrderByDescending(f => f.Percent).FirstOrDefault();
+            var full = s.Reading.FileSystems.Select(f => (f.MountPoint, Percent: f.FullPercent)).Where(f => f.Percent >= FullPercent).OrderByDescending(f => f.Percent).FirstOrDefault();
             return _sample.Failure is not null ? (L["StateFailed"], StateKind.Down)
                 : full.MountPoint is not null ? (L["StateDisk", full.MountPoint, Figures.Percent(full.Percent)], StateKind.Degraded)
                 : point.MemoryPercent >= FullPercent ? (L["StateMemory", Figures.Percent(point.MemoryPercent)], StateKind.Degraded)

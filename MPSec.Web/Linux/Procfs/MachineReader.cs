@@ -41,6 +41,13 @@ public sealed class MachineReader(string root = "/")
         T? Part<T>(string path, Func<string, T> decode) => Try(path, decode, faults);
     }
 
+    /// <summary>Only the file systems of this machine; what cannot be read is left out.</summary>
+    public static ImmutableArray<FileSystemReading> ReadFileSystems()
+    {
+        var faults = ImmutableArray.CreateBuilder<string>();
+        return FileSystems(Try("proc/self/mountinfo", MachineText.Mounts, faults, "/") ?? [], faults);
+    }
+
     private static T? Try<T>(string path, Func<string, T> decode, ImmutableArray<string>.Builder faults, string root)
     {
         try

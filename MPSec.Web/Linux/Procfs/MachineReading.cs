@@ -93,7 +93,11 @@ public sealed record MemoryReading(ulong Total, ulong? Available, ulong Free, ul
 /// <param name="Size">All of it.</param>
 /// <param name="Used">Taken.</param>
 /// <param name="Available">What users can still have; used and available are less than size where root has a reserve.</param>
-public sealed record FileSystemReading(string MountPoint, string Device, string Kind, ulong Size, ulong Used, ulong Available);
+public sealed record FileSystemReading(string MountPoint, string Device, string Kind, ulong Size, ulong Used, ulong Available)
+{
+    /// <summary>How full it is for users, percent, as df(1) says it; null for one without room at all.</summary>
+    public double? FullPercent => Used + Available > 0 ? 100.0 * Used / (Used + Available) : null;
+}
 
 /// <summary>A whole disk (<c>/proc/diskstats</c>), since boot.</summary>
 /// <param name="Name">For example sda.</param>
