@@ -42,8 +42,22 @@ public sealed class SettingsPageTests(BrowserFixture fixture)
         await page.Page.ClickAsync("[data-hook-test]");
         await page.Page.WaitForSelectorAsync("[data-hook-result=refused]");
         Assert.DoesNotContain("very-secret-key", await page.Page.ContentAsync(), StringComparison.Ordinal);
+        await page.Page.FillAsync("#mail-host", "127.0.0.1");
+        await page.Page.FillAsync("#mail-port", "1");
+        await page.Page.FillAsync("#mail-user", "mina");
+        await page.Page.FillAsync("#mail-password", "very-secret-word");
+        await page.Page.FillAsync("#mail-from", "mpsec@example.org");
+        await page.Page.FillAsync("#mail-to", "admin@example.org");
+        await page.Page.ClickAsync("[data-mail-save]");
+        await page.Page.WaitForSelectorAsync("[data-mail-test]");
+        await page.Page.ClickAsync("[data-mail-test]");
+        await page.Page.WaitForSelectorAsync("[data-mail-result=refused]");
+        Assert.Equal("", await page.Page.InputValueAsync("#mail-password"));
+        Assert.DoesNotContain("very-secret-word", await page.Page.ContentAsync(), StringComparison.Ordinal);
         await page.ShotAsync("settings-alerts-" + look);
         await page.AssertAccessibleAsync();
+        await page.Page.ClickAsync("[data-mail-remove]");
+        await page.Page.WaitForSelectorAsync("[data-mail-test]", new() { State = WaitForSelectorState.Detached });
         await page.Page.ClickAsync("[data-hook-remove]");
         await page.Page.WaitForSelectorAsync("[data-hook-test]", new() { State = WaitForSelectorState.Detached });
 

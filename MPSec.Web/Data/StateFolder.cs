@@ -23,6 +23,9 @@ public sealed class StateFolder
     /// <summary>Address that alerts are sent to (mode 0600): such an address often holds a key.</summary>
     public string WebhookFile => Path.Combine(Root, "alert-webhook");
 
+    /// <summary>Mail server that alerts are sent by, with its password (mode 0600).</summary>
+    public string MailFile => Path.Combine(Root, "alert-mail");
+
     /// <summary>File that a running <c>mpsec serve</c> holds locked (flock(2)).</summary>
     public string LockFile => Path.Combine(Root, "mpsec.lock");
 

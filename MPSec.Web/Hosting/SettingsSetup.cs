@@ -11,7 +11,11 @@ public static class SettingsSetup
     public static IServiceCollection AddSettings(this IServiceCollection services) => services
         .AddSingleton(new ProgramStart(TimeProvider.System.GetUtcNow()))
         .AddSingleton<AlertWebhook>()
-        .AddHostedService(provider => provider.GetRequiredService<AlertWebhook>())
+        .AddSingleton<AlertMail>()
+        .AddSingleton<IAlertChannel>(provider => provider.GetRequiredService<AlertWebhook>())
+        .AddSingleton<IAlertChannel>(provider => provider.GetRequiredService<AlertMail>())
+        .AddSingleton<AlertSender>()
+        .AddHostedService(provider => provider.GetRequiredService<AlertSender>())
         .AddSingleton<AlertService>()
         .AddHostedService<AlertWatch>()
         .AddSingleton(new PageSlotEntry(OverviewSlots.BelowHealth, 10, typeof(AlertsPanel)))

@@ -69,11 +69,12 @@ public sealed class AlertServiceTests
         await AnswerAsync(listener, 302);
         Assert.Equal("it answered 302", await test);
 
-        await webhook.StartAsync(Token);
+        var sender = services.GetRequiredService<AlertSender>();
+        await sender.StartAsync(Token);
         await services.GetRequiredService<AlertService>().ObserveAsync("host", [new(s_key, 1)], s_rules, Token);
         var message = await AnswerAsync(listener, 204);
         Assert.Equal(("raised", "blackhole", "host", 1.0), (message.GetProperty("state").GetString(), message.GetProperty("rule").GetString(), message.GetProperty("gateway").GetString(), message.GetProperty("value").GetDouble()));
-        await webhook.StopAsync(Token);
+        await sender.StopAsync(Token);
         await webhook.SetAsync(null, s_admin, Token);
         Assert.False(File.Exists(state.Folder.WebhookFile));
     }
@@ -107,7 +108,8 @@ public sealed class AlertServiceTests
         Counters = CounterSet.From([new("MPTcpExtMPJoinSynTx", joins), new("MPTcpExtMPJoinRejected", rejected), new("MPTcpExtSubflowStale", stale), new("MPTcpExtBlackhole", blackhole)]),
     };
 
-    private static Task<ServiceProvider> StartAsync(TempState state) => state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddSingleton<AuditLog>().AddSingleton<AlertWebhook>().AddSingleton<AlertService>());
+    private static Task<ServiceProvider> StartAsync(TempState state) => state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddSingleton<AuditLog>().AddSingleton<AlertWebhook>()
+        .AddSingleton<IAlertChannel>(p => p.GetRequiredService<AlertWebhook>()).AddSingleton<AlertSender>().AddSingleton<AlertService>());
 
     private static HttpListener Listen(out string address)
     {

@@ -4,7 +4,7 @@ using MPSec.Data;
 namespace MPSec.Features.Settings;
 
 /// <summary>Alerts that are raised now and what was: kept in the database, so that a restart neither forgets nor repeats one.</summary>
-public sealed class AlertService(IDbContextFactory<MPSecDbContext> contexts, AlertWebhook webhook, TimeProvider time) : IDisposable
+public sealed class AlertService(IDbContextFactory<MPSecDbContext> contexts, AlertSender sender, TimeProvider time) : IDisposable
 {
     /// <summary>Cleared alerts kept; the oldest go.</summary>
     public const int MostKept = 1000;
@@ -37,7 +37,7 @@ public sealed class AlertService(IDbContextFactory<MPSecDbContext> contexts, Ale
             await SaveAsync(changes, cancellationToken);
             foreach (var change in changes)
             {
-                webhook.Tell(change);
+                sender.Tell(change);
             }
         }
         finally

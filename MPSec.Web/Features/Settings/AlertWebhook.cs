@@ -1,14 +1,13 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Threading.Channels;
 using MPSec.Changes;
 using MPSec.Data;
 using MPSec.Linux.Values;
 
 namespace MPSec.Features.Settings;
 
-/// <summary>What a webhook gets, as JSON.</summary>
+/// <summary>What is sent; a webhook gets it as JSON.</summary>
 /// <param name="Machine">Name of the machine that tells.</param>
 /// <param name="State">raised, cleared or test.</param>
 /// <param name="Rule">Rule; null in a test.</param>
@@ -20,17 +19,18 @@ public sealed record AlertMessage(string Machine, string State, AlertRule? Rule,
 
 /// <summary>
 /// Sends alerts to an address that an administrator named. Such an address often holds a key: it is kept in a file of mode 0600, pages and the API show its host only,
-/// and no log has it. What cannot be delivered is tried again twice; at most 100 messages wait.
+/// and no log has it.
 /// </summary>
-public sealed partial class AlertWebhook(StateFolder folder, AuditLog audit, TimeProvider time, ILogger<AlertWebhook> logger) : BackgroundService
+public sealed class AlertWebhook(StateFolder folder, AuditLog audit, TimeProvider time) : IAlertChannel, IDisposable
 {
-    private const int Tries = 3;
     private const int LongestAddress = 2000;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
 
-    private readonly Channel<AlertMessage> _waiting = Channel.CreateBounded<AlertMessage>(new BoundedChannelOptions(100) { FullMode = BoundedChannelFullMode.DropOldest });
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { Timeout = s_patience };
+
+    /// <inheritdoc/>
+    public string? Target => Host;
 
     /// <summary>Host of the address; null when none is set.</summary>
     public string? Host => Address()?.Authority;
@@ -56,14 +56,7 @@ public sealed partial class AlertWebhook(StateFolder folder, AuditLog audit, Tim
             throw new ChangeException(ChangeFault.Invalid, "webhook: must be an address such as https://example.org/hook");
         }
 
-        var temporary = folder.WebhookFile + ".new";
-        File.Delete(temporary);
-        await using (var writer = new StreamWriter(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
-        {
-            await writer.WriteAsync(uri.AbsoluteUri.AsMemory(), cancellationToken);
-        }
-
-        File.Move(temporary, folder.WebhookFile, overwrite: true);
+        await SecretFile.WriteAsync(folder.WebhookFile, uri.AbsoluteUri, cancellationToken);
         await audit.AppendAsync(actor.Name, "alert webhook", GatewayName.Host.Value, uri.Authority, "done", cancellationToken);
     }
 
@@ -73,60 +66,22 @@ public sealed partial class AlertWebhook(StateFolder folder, AuditLog audit, Tim
     {
         ArgumentNullException.ThrowIfNull(actor);
         actor.Require(ChangeRole.Administrator);
-        return Address() is { } address
-            ? SendAsync(address, new(Environment.MachineName, "test", null, GatewayName.Host.Value, "", null, time.GetUtcNow()), cancellationToken)
+        return Address() is not null
+            ? SendAsync(new(Environment.MachineName, "test", null, GatewayName.Host.Value, "", null, time.GetUtcNow()), cancellationToken)
             : throw new ChangeException(ChangeFault.NotFound, "webhook: no address is set");
     }
 
-    /// <summary>Has a change sent soon; never waits.</summary>
-    public void Tell(AlertChange change)
-    {
-        ArgumentNullException.ThrowIfNull(change);
-        _waiting.Writer.TryWrite(new(Environment.MachineName, change.Raised ? "raised" : "cleared", change.Key.Rule, change.Key.Gateway, change.Key.Subject, change.Value, change.At));
-    }
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
 
     /// <inheritdoc/>
-    public override void Dispose()
+    public async Task<string?> SendAsync(AlertMessage message, CancellationToken cancellationToken)
     {
-        _http.Dispose();
-        base.Dispose();
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        await foreach (var message in _waiting.Reader.ReadAllAsync(stoppingToken))
+        if (Address() is not { } address)
         {
-            for (var attempt = 1; attempt <= Tries && Address() is { } address; attempt++)
-            {
-                if (await SendAsync(address, message, stoppingToken) is not { } problem)
-                {
-                    break;
-                }
-
-                LogNotSent(logger, address.Authority, attempt, problem);
-                await Task.Delay(TimeSpan.FromSeconds(attempt == Tries ? 0 : 5 * attempt), time, stoppingToken);
-            }
+            return "no address is set";
         }
-    }
 
-    [LoggerMessage(EventId = 3020, Level = LogLevel.Warning, Message = "An alert was not taken by {Host} (try {Attempt}): {Problem}")]
-    private static partial void LogNotSent(ILogger logger, string host, int attempt, string problem);
-
-    private Uri? Address()
-    {
-        try
-        {
-            return Uri.TryCreate(File.ReadAllText(folder.WebhookFile).Trim(), UriKind.Absolute, out var uri) ? uri : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
-    private async Task<string?> SendAsync(Uri address, AlertMessage message, CancellationToken cancellationToken)
-    {
         try
         {
             using var answer = await _http.PostAsJsonAsync(address, message, s_json, cancellationToken);
@@ -134,11 +89,14 @@ public sealed partial class AlertWebhook(StateFolder folder, AuditLog audit, Tim
         }
         catch (HttpRequestException e)
         {
-            return e.HttpRequestError == HttpRequestError.Unknown ? e.InnerException?.Message ?? "the connection failed" : e.HttpRequestError.ToString();
+            // The message of the exception itself may hold the address.
+            return e.InnerException?.Message ?? e.HttpRequestError.ToString();
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return $"it did not answer within {s_patience.TotalSeconds:0} s";
         }
     }
+
+    private Uri? Address() => Uri.TryCreate(SecretFile.TryRead(folder.WebhookFile)?.Trim(), UriKind.Absolute, out var uri) ? uri : null;
 }

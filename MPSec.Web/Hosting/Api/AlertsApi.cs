@@ -35,6 +35,23 @@ public static class AlertsApi
                 ? TypedResults.Problem($"webhook: {problem}", statusCode: StatusCodes.Status502BadGateway)
                 : TypedResults.NoContent())).RequireAuthorization(UserRole.Administrator).WithSummary("Send a test to the webhook now")
             .Answers(StatusCodes.Status204NoContent, StatusCodes.Status404NotFound, StatusCodes.Status502BadGateway);
+        alerts.MapGet("mail", (AlertMail mail) => mail.Settings is { } settings ? (IResult)TypedResults.Json(settings, MPSecCommandLine.Json) : TypedResults.NoContent())
+            .RequireAuthorization(UserRole.Administrator).WithSummary("Mail server that alerts are sent by, without its password").Answers<MailSettings>().Answers(StatusCodes.Status204NoContent);
+        alerts.MapPut("mail", (MailSettings settings, AlertMail mail, ClaimsPrincipal user, CancellationToken aborted) => ApiProblem.TryAsync(async () =>
+        {
+            await mail.SetAsync(settings, ChangeActor.Of(user), aborted);
+            return TypedResults.Json(mail.Settings, MPSecCommandLine.Json);
+        })).RequireAuthorization(UserRole.Administrator).WithSummary("Set the mail server that alerts are sent by").Answers<MailSettings>(StatusCodes.Status200OK, StatusCodes.Status400BadRequest);
+        alerts.MapDelete("mail", (AlertMail mail, ClaimsPrincipal user, CancellationToken aborted) => ApiProblem.TryAsync(async () =>
+        {
+            await mail.SetAsync(null, ChangeActor.Of(user), aborted);
+            return TypedResults.NoContent();
+        })).RequireAuthorization(UserRole.Administrator).WithSummary("Send no mail any more").Answers(StatusCodes.Status204NoContent);
+        alerts.MapPost("mail/test", (AlertMail mail, ClaimsPrincipal user, CancellationToken aborted) => ApiProblem.TryAsync(async () =>
+            await mail.TestAsync(ChangeActor.Of(user), aborted) is { } problem
+                ? TypedResults.Problem($"mail: {problem}", statusCode: StatusCodes.Status502BadGateway)
+                : TypedResults.NoContent())).RequireAuthorization(UserRole.Administrator).WithSummary("Send a test by mail now")
+            .Answers(StatusCodes.Status204NoContent, StatusCodes.Status404NotFound, StatusCodes.Status502BadGateway);
         return app;
     }
 }
