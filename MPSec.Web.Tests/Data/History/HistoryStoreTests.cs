@@ -142,6 +142,34 @@ public sealed class HistoryStoreTests
     }
 
     [Fact]
+    public async Task Size_OfWanderingRates_IsAtMostFourBytesASample()
+    {
+        await using var scope = await HistoryScope.StartAsync();
+        var random = new Random(9);
+        var levels = Enumerable.Range(1, 20).Select(i => i * 5e6).ToArray();
+        for (var s = 0; s < 3600; s++)
+        {
+            var set = new MPSec.Live.SeriesSet();
+            for (var i = 0; i < levels.Length; i++)
+            {
+                levels[i] *= 1 + ((random.NextDouble() - 0.5) * 0.1);
+                set.Add("s" + i, i % 3 == 0 ? 0 : levels[i]);
+            }
+
+            scope.Store.Record("g", s_start.AddSeconds(s), set);
+        }
+
+        scope.Add(s_start.AddHours(1), 1);
+        await scope.Store.FlushAsync(Token);
+        await using (var connection = await scope.OpenAsync())
+        {
+            await HistoryScope.RunAsync(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+
+        Assert.InRange(new FileInfo(scope.Folder.HistoryDatabase).Length / (20.0 * 3600), 0.5, 4);
+    }
+
+    [Fact]
     public async Task Restart_JournalAndPieces_AreAllThere()
     {
         await using var scope = await HistoryScope.StartAsync();

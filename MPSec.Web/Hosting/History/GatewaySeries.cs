@@ -81,7 +81,12 @@ public sealed class GatewaySeries : ISeriesSource<GatewaySnapshot>
             return;
         }
 
-        var names = snapshot.Reading.Links.ToDictionary(l => l.Index, l => l.Name);
+        var names = new Dictionary<int, string>();
+        foreach (var link in snapshot.Reading.Links)
+        {
+            names[link.Index] = link.Name; // an interrupted dump may tell one twice
+        }
+
         var addresses = new Dictionary<IPAddress, string>();
         foreach (var address in snapshot.Reading.Addresses)
         {
