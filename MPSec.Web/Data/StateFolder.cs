@@ -20,6 +20,12 @@ public sealed class StateFolder
     /// <summary>SQLite database of users, configuration, audit, intents and runs: nothing acknowledged is ever lost from it.</summary>
     public string ConfigurationDatabase => Path.Combine(Root, "configuration.db");
 
+    /// <summary>SQLite database of measured series and events: kept apart, because a full or damaged one must never touch the configuration.</summary>
+    public string HistoryDatabase => Path.Combine(Root, "history.db");
+
+    /// <summary>Room kept on the disk for history to make room in.</summary>
+    public string HistoryReserve => Path.Combine(Root, "history.reserve");
+
     /// <summary>File that a running <c>mpsec serve</c> holds locked (flock(2)).</summary>
     public string LockFile => Path.Combine(Root, "mpsec.lock");
 

@@ -5,6 +5,7 @@ using MPSec.Features.Lab;
 using MPSec.Hosting.Api;
 using MPSec.Hosting.Auth;
 using MPSec.Hosting.Checked;
+using MPSec.Hosting.History;
 using MPSec.Hosting.Shell;
 
 namespace MPSec.Hosting;
@@ -34,7 +35,7 @@ public static class MPSecApp
         builder.Services.AddMPSecData(options.State);
         builder.Services.AddMPSecLab().AddLabStartup(options.StartLab);
         builder.Services.AddSystemd();
-        builder.Services.AddHealthChecks();
+        builder.Services.AddHistory(options.History);
         builder.Services.AddMPSecChanges();
         builder.AddCheckedChanges(options);
         builder.AddAuth(options);
@@ -68,6 +69,7 @@ public static class MPSecApp
         app.MapMptcpApi();
         app.MapNetworkApi();
         app.MapConnectionsApi();
+        app.MapHistoryApi();
         app.MapChangesApi();
         app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/healthz/ready").AllowAnonymous();

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using MPSec.Data.History;
 
 namespace MPSec.Hosting;
 
@@ -29,6 +30,9 @@ public sealed class MPSecOptions
 
     /// <summary>Shortest time to confirm a checked change that may be asked for, in seconds: 1 to 60.</summary>
     public int ConfirmSecondsMinimum { get; set; } = 10;
+
+    /// <summary>How much history is kept.</summary>
+    public HistorySettings History { get; set; } = new();
 
     /// <summary>Bring up the lab <c>lab</c> with four paths and traffic when no lab stands.</summary>
     public bool StartLab { get; set; }
@@ -83,6 +87,7 @@ public sealed class MPSecOptionsValidator : IValidateOptions<MPSecOptions>
             faults.Add($"ConfirmSeconds: must be {options.ConfirmSecondsMinimum} to 600");
         }
 
+        faults.AddRange(options.History.Faults());
         if (string.Equals(Environment.GetEnvironmentVariable("ASPNETCORE_FORWARDEDHEADERS_ENABLED"), "true", StringComparison.OrdinalIgnoreCase))
         {
             faults.Add("ASPNETCORE_FORWARDEDHEADERS_ENABLED: must not be set, because it makes every sender a trusted proxy; name the proxy in KnownProxies instead");
