@@ -92,6 +92,7 @@ public sealed class BrowserFixture : IAsyncLifetime
             TimezoneId = "Etc/UTC",
             DeviceScaleFactor = look.Width < 600 ? 2 : 1,
             HasTouch = look.Width < 600,
+            ReducedMotion = ReducedMotion.Reduce, // drawn by the processor, moving stripes cost a whole core
             StorageState = look.SignedIn ? _session : null,
         });
         context.SetDefaultTimeout(90_000); // a loaded 2-core machine must not fail a test

@@ -17,7 +17,7 @@ public sealed class CutOffPageTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Assert.SkipUnless(File.Exists(Chromium), $"{Chromium} is not installed");
-        _served = await ServedNamespace.StartAsync(confirmSeconds: 8);
+        _served = await ServedNamespace.StartAsync(confirmSeconds: 8, listensEverywhere: true);
 
         // The browser sits where the administrator sits.
         var launcher = Path.Combine(_served.Folder, "chromium");
@@ -58,7 +58,7 @@ public sealed class CutOffPageTests : IAsyncLifetime
 
         await Assertions.Expect(page.Locator("dialog.keep[data-probe=bad]")).ToBeVisibleAsync();
         await ShotAsync(page, "cutoff-countdown");
-        await Assertions.Expect(page.Locator("[data-ended=rolledback]")).ToContainTextAsync("nobody confirmed it within 8 s; the state before is back");
+        await Assertions.Expect(page.Locator("[data-ended=rolledback]")).ToContainTextAsync("Nobody confirmed it within 8 s. The state before is back");
         await ShotAsync(page, "cutoff-report");
         // The kernel finishes by itself: duplicate address detection takes its time.
         await LabScope.UntilAsync(() => before == _served.Snapshot(), "the state before is back");
@@ -100,6 +100,37 @@ public sealed class CutOffPageTests : IAsyncLifetime
         Assert.Null(await _served.Journal.PendingAsync(Token));
     }
 
+    [Fact]
+    public async Task OwnAddress_ChangedOnThePage_IsKeptAtTheNewOne()
+    {
+        const string NewUrl = "http://10.77.1.9:8195/";
+        _served!.ConfirmSeconds = 120; // there is a sign-in to be done
+        await _served.KillServerAsync();
+        await _served.ServeAsync();
+        var page = await SignInAsync("/network?gateway=host");
+        await page.ClickAsync("[data-edit=eth0]");
+        await page.FillAsync("#pe-addresses", "10.77.1.9/24\nfd00:77::1/64");
+        await page.ClickAsync("[data-take]");
+        await page.ClickAsync("[data-apply]");
+        var question = page.GetByRole(AriaRole.Dialog);
+        await Assertions.Expect(question).ToContainTextAsync($"go on at {NewUrl}");
+        await question.Locator(".foot .btn").Last.ClickAsync();
+        var way = page.Locator("dialog.keep [data-moved] a");
+        await Assertions.Expect(way).ToHaveAttributeAsync("href", NewUrl);
+        await Assertions.Expect(page.Locator("dialog.keep[data-probe=bad]")).ToBeVisibleAsync();
+        await ShotAsync(page, "cutoff-moved");
+
+        var there = await page.Context.NewPageAsync();
+        await SignInAsync(there, NewUrl);
+        var keep = there.Locator("dialog.keep");
+        await Assertions.Expect(there.Locator("dialog.keep[data-probe=ok]")).ToBeVisibleAsync();
+        await keep.Locator("[data-keep]").ClickAsync();
+        await Assertions.Expect(keep).ToHaveCountAsync(0);
+        Assert.Null(await _served.Journal.PendingAsync(Token));
+        Assert.Contains("10.77.1.9/24", NamespaceScope.Ip(_served.Host, "address"));
+        Assert.DoesNotContain("10.77.1.1/24", NamespaceScope.Ip(_served.Host, "address"));
+    }
+
     private static async Task ShotAsync(IPage page, string name)
     {
         if (Environment.GetEnvironmentVariable("MPSEC_SCREENSHOTS") is { Length: > 0 } folder)
@@ -114,13 +145,18 @@ public sealed class CutOffPageTests : IAsyncLifetime
         context.SetDefaultTimeout(90_000);
         Assertions.SetDefaultExpectTimeout(60_000);
         var page = await context.NewPageAsync();
-        await page.GotoAsync(ServedNamespace.Url + "/sign-in");
+        await SignInAsync(page, ServedNamespace.Url + "/");
+        await page.GotoAsync(ServedNamespace.Url + address);
+        await page.WaitForSelectorAsync("[data-interactive=true]");
+        return page;
+    }
+
+    private static async Task SignInAsync(IPage page, string url)
+    {
+        await page.GotoAsync(url + "sign-in");
         await page.FillAsync("#name", ServedNamespace.User);
         await page.FillAsync("#password", ServedNamespace.Password);
         await page.ClickAsync(".gate-card button[type=submit]");
         await page.WaitForSelectorAsync("[data-interactive=true]");
-        await page.GotoAsync(ServedNamespace.Url + address);
-        await page.WaitForSelectorAsync("[data-interactive=true]");
-        return page;
     }
 }

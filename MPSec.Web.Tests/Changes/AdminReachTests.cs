@@ -70,5 +70,22 @@ public sealed class AdminReachTests
         Assert.True(AdminReach.Find(IPAddress.Parse("::ffff:127.0.0.1"), IPAddress.Parse("::ffff:127.0.0.1")).IsHidden);
     }
 
-    private static ChangePlan Plan(HostOperation operation) => new() { TitleCode = "test", Operations = [operation] };
+    [Fact]
+    public void NewServer_OwnAddressReplaced_IsTheOneOnTheSameInterface()
+    {
+        var own = new IpPrefix(s_way.Server!, 24);
+        var elsewhere = new AddAddress(GatewayName.Host, InterfaceName.Parse("eth9"), IpPrefix.Parse("192.0.2.7/24"));
+        var there = new AddAddress(GatewayName.Host, s_eth0, IpPrefix.Parse("192.0.2.8/24"));
+        var gone = new RemoveAddress(GatewayName.Host, s_eth0, own);
+
+        Assert.Equal(IPAddress.Parse("192.0.2.8"), AdminReach.NewServer(Plan(gone, elsewhere, there), s_way));
+        Assert.Equal(IPAddress.Parse("192.0.2.7"), AdminReach.NewServer(Plan(elsewhere, gone), s_way));
+        Assert.Null(AdminReach.NewServer(Plan(gone), s_way));
+        Assert.Null(AdminReach.NewServer(Plan(there), s_way));
+        Assert.Null(AdminReach.NewServer(Plan(gone, there, new AddAddress(GatewayName.Host, s_eth0, own)), s_way));
+        Assert.Null(AdminReach.NewServer(Plan(gone with { Gateway = s_lab }, there), s_way));
+        Assert.Null(AdminReach.NewServer(Plan(gone, there), AdminWay.Unknown));
+    }
+
+    private static ChangePlan Plan(params HostOperation[] operations) => new() { TitleCode = "test", Operations = [.. operations] };
 }

@@ -96,7 +96,7 @@ public sealed class NetworkDocumentApplyTests
     }
 
     private static Task<ChangePlan> PlanAsync(LabScope services, GatewayName gateway, NetworkDocument document) =>
-        services.Get<NetworkConfigurationService>().PlanAsync(gateway, document, null, Token);
+        services.Get<NetworkConfigurationService>().PlanAsync(gateway, document, null, cancellationToken: Token);
 
     private static NetworkDocument Document(int host) => new()
     {

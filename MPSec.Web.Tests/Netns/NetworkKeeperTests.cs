@@ -212,7 +212,7 @@ public sealed class NetworkKeeperTests : IAsyncDisposable
             .AddSingleton<FakeDeadMan>().AddSingleton<IDeadManStart>(p => p.GetRequiredService<FakeDeadMan>())
             .AddSingleton(new MPSecOptions()).AddSingleton<ILiveFeeds<GatewaySnapshot, RatePoint>, GatewayFeeds>());
         await _services.GetRequiredService<GatewayModes>().SetAsync(_a, GatewayMode.Managed, s_admin, Token);
-        var plan = await _services.GetRequiredService<NetworkConfigurationService>().PlanAsync(_a, document, 0, Token);
+        var plan = await _services.GetRequiredService<NetworkConfigurationService>().PlanAsync(_a, document, 0, cancellationToken: Token);
         await _services.GetRequiredService<ChangeService>().RunAsync(plan, s_admin, Token);
         await LabScope.UntilAsync(() => !NamespaceScope.Ip(_a, "addr").Contains("tentative", StringComparison.Ordinal), "no address is tentative");
         _keeper = _services.GetRequiredService<NetworkKeeper>();

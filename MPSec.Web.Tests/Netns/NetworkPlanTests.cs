@@ -39,7 +39,7 @@ public sealed class NetworkPlanTests
             NetworkDocument[] documents = [Next(random), Next(random), Next(random)];
             foreach (var document in documents)
             {
-                var plan = await configurations.PlanAsync(a, document, null, Token);
+                var plan = await configurations.PlanAsync(a, document, null, cancellationToken: Token);
                 if (plan.Operations.IsEmpty)
                 {
                     continue;
@@ -54,7 +54,7 @@ public sealed class NetworkPlanTests
                 plan = plan with { Id = Guid.CreateVersion7() };
                 await changes.RunAsync(plan, s_admin, Token);
                 Assert.Equal(document.ToJson(), (await configurations.CurrentAsync(a, Token))!.Document.ToJson());
-                var again = (await configurations.PlanAsync(a, document, null, Token)).Operations;
+                var again = (await configurations.PlanAsync(a, document, null, cancellationToken: Token)).Operations;
                 Assert.True(again.IsEmpty, string.Join('\n', again.Select(o => o.ToShellText())));
             }
 

@@ -235,7 +235,7 @@ public sealed class RebootTests : IDisposable
         await services.GetRequiredService<GatewayModes>().SetAsync(_a, GatewayMode.Managed, LabScope.Admin, Token);
         foreach (var document in documents.Length > 0 ? documents : [Plain(), Whole()])
         {
-            var plan = await services.GetRequiredService<NetworkConfigurationService>().PlanAsync(_a, document, null, Token);
+            var plan = await services.GetRequiredService<NetworkConfigurationService>().PlanAsync(_a, document, null, cancellationToken: Token);
             await services.GetRequiredService<ChangeService>().RunAsync(plan, LabScope.Admin, Token);
         }
     }

@@ -62,7 +62,10 @@ internal sealed class ServedNamespace : IAsyncDisposable
     public string Folder => _state.Root;
 
     /// <summary>Time that a page gives to confirm, seconds.</summary>
-    public int ConfirmSeconds { get; private init; } = 60;
+    public int ConfirmSeconds { get; set; } = 60;
+
+    /// <summary>The server listens on every address, also on one that comes later.</summary>
+    public bool ListensEverywhere { get; private init; }
 
     /// <summary>Connections that clients have opened so far.</summary>
     public int ConnectionsOpened => Volatile.Read(ref _connections);
@@ -71,9 +74,9 @@ internal sealed class ServedNamespace : IAsyncDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public static async Task<ServedNamespace> StartAsync(int confirmSeconds = 60)
+    public static async Task<ServedNamespace> StartAsync(int confirmSeconds = 60, bool listensEverywhere = false)
     {
-        var served = new ServedNamespace { ConfirmSeconds = confirmSeconds };
+        var served = new ServedNamespace { ConfirmSeconds = confirmSeconds, ListensEverywhere = listensEverywhere };
         try
         {
             served._services = await served._state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges().AddMPSecUsers());
@@ -99,7 +102,7 @@ internal sealed class ServedNamespace : IAsyncDisposable
     /// <summary>Starts the server and signs in.</summary>
     public async Task ServeAsync()
     {
-        _serve = Start("serve", "--urls", Url + ";" + Url6);
+        _serve = Start("serve", "--urls", ListensEverywhere ? "http://[::]:8195" : Url + ";" + Url6);
         var listens = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _serve.OutputDataReceived += (_, line) => _ = line.Data?.StartsWith("MPSec listens", StringComparison.Ordinal) == true && listens.TrySetResult();
         _serve.ErrorDataReceived += (_, _) => { };

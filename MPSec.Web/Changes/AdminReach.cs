@@ -63,6 +63,20 @@ public static class AdminReach
         return plan.Operations.Any(o => o.Gateways.Contains(GatewayName.Host) ? TouchesHost(o, way) : way.CrossesNamespaces && MovesPackets(o));
     }
 
+    /// <summary>
+    /// The address by which the machine answers afterwards in place of the one that the browser speaks to, when the plan replaces that one by others; null when
+    /// it stays, or nothing takes its place.
+    /// </summary>
+    public static IPAddress? NewServer(ChangePlan plan, AdminWay way)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(way);
+        var removed = plan.Operations.OfType<RemoveAddress>().Any(o => o.Gateway.IsHost && o.Address.Address.Equals(way.Server));
+        var added = plan.Operations.OfType<AddAddress>().Where(o => o.Gateway.IsHost && o.Address.Address.AddressFamily == way.Server?.AddressFamily).ToList();
+        return removed && !added.Exists(o => o.Address.Address.Equals(way.Server))
+            ? (added.Find(o => way.Devices.Contains(o.Interface.Value)) ?? added.FirstOrDefault())?.Address.Address : null;
+    }
+
     private static bool TouchesHost(HostOperation operation, AdminWay way)
     {
         return operation switch

@@ -116,7 +116,7 @@ public sealed partial class ChangeService
         var begun = time.GetTimestamp();
         while (true)
         {
-            if ((await RevertAsync(change, $"{actor.Name} asked for it", actor.Name, RevertRight.Asked) ?? await journal.FindAsync(change, cancellationToken)) is { } report)
+            if ((await RevertAsync(change, UndoSentence.Asked(actor.Name), actor.Name, RevertRight.Asked) ?? await journal.FindAsync(change, cancellationToken)) is { } report)
             {
                 return report;
             }
@@ -208,14 +208,14 @@ public sealed partial class ChangeService
         var check = intent.Check!;
         var lives = ProcessMark.Parse(intent.Process) is { IsAlive: true };
         var over = clock.Milliseconds - check.DeadlineMs;
-        return check.Boot != clock.Boot ? ("the machine was restarted before anybody confirmed it", RevertRight.Asked)
-            : intent.Phase is ChangePhase.Open or ChangePhase.Reverting && !lives ? ("its process ended in the middle", RevertRight.Asked)
-            : over >= 0 ? ($"nobody confirmed it within {check.TimeoutMs / 1000.0:0.#} s", over > s_overdue.TotalMilliseconds ? RevertRight.Overdue : RevertRight.Asked)
-            : now ? ("its dead-man was told to end", RevertRight.Asked)
+        return check.Boot != clock.Boot ? (UndoSentence.Restarted, RevertRight.Asked)
+            : intent.Phase is ChangePhase.Open or ChangePhase.Reverting && !lives ? (UndoSentence.ProcessEnded, RevertRight.Asked)
+            : over >= 0 ? (UndoSentence.NotConfirmed(check.TimeoutMs), over > s_overdue.TotalMilliseconds ? RevertRight.Overdue : RevertRight.Asked)
+            : now ? (UndoSentence.Told, RevertRight.Asked)
             : null;
     }
 
-    private static ChangeException TookTooLong() => new(ChangeFault.Expired, "applying it took longer than the time to confirm it");
+    private static ChangeException TookTooLong() => new(ChangeFault.Expired, UndoSentence.TookTooLong);
 
     private async Task ApplyGuardedAsync(ChangePlan plan, CancellationToken cancellationToken)
     {
@@ -283,7 +283,7 @@ public sealed partial class ChangeService
     {
         if (intent.Steps.TrueForAll(s => s.Inverse is null))
         {
-            return (ChangePhase.RolledBack, $"{why}; nothing was changed");
+            return (ChangePhase.RolledBack, UndoSentence.Nothing(why));
         }
 
         try
@@ -299,7 +299,7 @@ public sealed partial class ChangeService
             ImmutableArray<string> left = [.. before.Where(f => !gone.Exists(g => f.StartsWith($"{g} ", StringComparison.Ordinal)))];
             List<string> wrong = [.. gone.Select(g => $"gateway {g} does not exist any more"), .. await UndoAsync(undo, operations, left)];
             return wrong.Count == 0
-                ? (ChangePhase.RolledBack, $"{why}; the state before is back, compared in {before.Length} facts")
+                ? (ChangePhase.RolledBack, UndoSentence.Back(why, before.Length))
                 : (ChangePhase.Incomplete, $"{why}; it was undone, but the state is not the one before: {Shortened(wrong)}");
         }
         catch (Exception e)

@@ -47,6 +47,9 @@ public sealed class StateFolder
     /// <summary>Keys that protect cookies and antiforgery tokens.</summary>
     public string KeysFolder => Path.Combine(Root, "keys");
 
+    /// <summary>What is watched and who is told (mode 0600): holds the secrets of webhook and mail.</summary>
+    public string AlertSettings => Path.Combine(Root, "alerts.json");
+
     /// <summary>One folder per job run.</summary>
     public string JobsFolder => Path.Combine(Root, "jobs");
 

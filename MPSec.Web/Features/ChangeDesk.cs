@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Components;
 using Microsoft.Extensions.Localization;
 using MPSec.Changes;
 using MPSec.Components.Controls;
@@ -26,7 +27,9 @@ public sealed class ChangeDesk(
     ISnackbar snackbar,
     IConnectionProof proof,
     ConfirmationTime confirmation,
+    NavigationManager navigation,
     TimeProvider time,
+    ChangeTitles titles,
     IStringLocalizer<ChangeTexts> texts)
 {
     private static readonly TimeSpan s_busyPatience = TimeSpan.FromSeconds(5);
@@ -36,6 +39,9 @@ public sealed class ChangeDesk(
 
     /// <summary>The change that this page applies or has applied and a person must confirm; null when there is none.</summary>
     public Guid? Asks { get; private set; }
+
+    /// <summary>Where this page is found after <see cref="Asks"/>, when that replaces the address that this browser speaks to; null when the address stays.</summary>
+    public Uri? NewAddress { get; private set; }
 
     /// <summary>Whether <paramref name="change"/> is the last one of this page, so that it can be asked for again.</summary>
     public bool CanRepeat(Guid change) => _last?.Change == change;
@@ -80,6 +86,7 @@ public sealed class ChangeDesk(
             actor.Require(plan.RequiredRole);
             var way = await FindWayAsync();
             var danger = Danger(plan, way);
+            NewAddress = AddressAfter(plan, way);
             if ((danger > DangerLevel.Harmless || wish.AlwaysAsk) && !await AskAsync(wish, plan, danger, way))
             {
                 return ChangeAnswer.GivenUp;
@@ -94,7 +101,7 @@ public sealed class ChangeDesk(
             }
 
             // What was undone for want of a proof is told above the page, where it stays.
-            return new(report, report.Sentence);
+            return new(report, titles.ReasonOf(report));
         }
         catch (Exception e) when (e is ChangeException or NamespaceException)
         {
@@ -113,6 +120,14 @@ public sealed class ChangeDesk(
         plan.Danger == ChangeDanger.High || !HasWayBack(plan) ? DangerLevel.Irreversible
         : AdminReach.MayCutOff(plan, way) ? DangerLevel.MayCutOff
         : plan.Danger == ChangeDanger.Medium ? DangerLevel.Disturbs : DangerLevel.Harmless;
+
+    /// <summary>Only for a browser that names the machine by that address: where a name leads, this machine cannot know.</summary>
+    private Uri? AddressAfter(ChangePlan plan, AdminWay way)
+    {
+        var here = new Uri(navigation.BaseUri);
+        return AdminReach.NewServer(plan, way) is { } address && Parse(here.DnsSafeHost)?.Equals(way.Server) == true
+            ? new UriBuilder(here) { Host = address.ToString() }.Uri : null;
+    }
 
     private static IPAddress? Parse(string? address) => IPAddress.TryParse(address, out var parsed) ? parsed : null;
 
@@ -154,6 +169,10 @@ public sealed class ChangeDesk(
         {
             yield return way.IsHidden ? texts["ReachHidden", way.Client?.ToString() ?? Figures.Missing] : texts["ReachTouched", by, way.Client?.ToString() ?? Figures.Missing];
             yield return texts["ReachChecked", confirmation.Usual.TotalSeconds];
+            if (NewAddress is not null)
+            {
+                yield return texts["ReachMoves", NewAddress];
+            }
         }
         else if (!way.IsHidden)
         {

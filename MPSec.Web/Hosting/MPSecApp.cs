@@ -44,6 +44,7 @@ public static class MPSecApp
         builder.Services.AddGateways(options);
         builder.Services.AddNetwork();
         builder.Services.AddConnections();
+        builder.Services.AddAlerts();
         configure?.Invoke(builder);
 
         var app = builder.Build();

@@ -100,11 +100,15 @@ public sealed partial class NetworkConfigurationService : IDisposable
     /// <param name="gateway">The gateway.</param>
     /// <param name="edited">The document to come.</param>
     /// <param name="baseVersion">Version that the edit began with, 0 for none; null when nothing was seen that could be outdated, as with a file.</param>
+    /// <param name="shown">
+    /// What the editor began with (<see cref="ProposedAsync"/>): addresses and next hops that a person saw there and took away go, although no version named them yet. Null for a file, which
+    /// leaves alone what it does not name.
+    /// </param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ChangeException">The document has a fault, cannot be applied here, or somebody else saved another version (<see cref="ChangeFault.Outdated"/>).</exception>
     /// <exception cref="NamespaceException">The gateway is gone or may not be entered.</exception>
-    public Task<ChangePlan> PlanAsync(GatewayName gateway, NetworkDocument edited, int? baseVersion, CancellationToken cancellationToken = default) =>
-        PlanAsync(gateway, edited, baseVersion, "network.apply", [gateway.Value], cancellationToken);
+    public Task<ChangePlan> PlanAsync(GatewayName gateway, NetworkDocument edited, int? baseVersion, NetworkDocument? shown = null, CancellationToken cancellationToken = default) =>
+        PlanAsync(gateway, edited, baseVersion, shown, "network.apply", [gateway.Value], cancellationToken);
 
     /// <summary>The plan that goes back to a version; it becomes a new version itself.</summary>
     /// <exception cref="ChangeException">There is no such version, or it cannot be applied here.</exception>
@@ -113,7 +117,7 @@ public sealed partial class NetworkConfigurationService : IDisposable
     {
         var wanted = await RequireAsync(gateway, version, cancellationToken);
         var current = await CurrentAsync(gateway, cancellationToken);
-        return await PlanAsync(gateway, wanted.Document, current?.Version ?? 0, "network.revert", [gateway.Value, version.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+        return await PlanAsync(gateway, wanted.Document, current?.Version ?? 0, null, "network.revert", [gateway.Value, version.ToString(CultureInfo.InvariantCulture)], cancellationToken);
     }
 
     /// <summary>The plan that brings a gateway back to what is saved, after a boot for example. It changes nothing of what is saved.</summary>
@@ -218,12 +222,12 @@ public sealed partial class NetworkConfigurationService : IDisposable
         await FindAsync(gateway, version, cancellationToken)
             ?? throw new ChangeException(ChangeFault.NotFound, $"configuration of gateway {gateway}: there is no version {version}; the last {NetworkConfiguration.MostVersions} are kept");
 
-    private async Task<ChangePlan> PlanAsync(GatewayName gateway, NetworkDocument edited, int? baseVersion, string title, ImmutableArray<string> arguments, CancellationToken cancellationToken)
+    private async Task<ChangePlan> PlanAsync(GatewayName gateway, NetworkDocument edited, int? baseVersion, NetworkDocument? shown, string title, ImmutableArray<string> arguments, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(edited);
         RequireSound(edited);
         var saved = await SavedAsync(gateway, baseVersion, cancellationToken);
-        var plan = NetworkPlanner.Compute(gateway, saved, edited, await ReadAsync(gateway, edited, cancellationToken), NetworkPlanAim.Edit);
+        var plan = NetworkPlanner.Compute(gateway, shown is null ? saved : Completed(saved ?? NetworkDocument.Empty, shown), edited, await ReadAsync(gateway, edited, cancellationToken), NetworkPlanAim.Edit);
         return new()
         {
             TitleCode = title,
@@ -233,6 +237,8 @@ public sealed partial class NetworkConfigurationService : IDisposable
             Configuration = new(edited.ToJson(), baseVersion),
         };
     }
+
+    private static NetworkDocument Completed(NetworkDocument saved, NetworkDocument shown) => saved with { Paths = [.. saved.Paths, .. shown.Paths.Where(p => saved.FindPath(p.Interface.Value) is null)] };
 
     /// <summary>The document that counts; null when none is saved.</summary>
     /// <exception cref="ChangeException">It is not the version that was seen.</exception>

@@ -16,6 +16,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
     private readonly SortedSet<string> _changed = new(StringComparer.Ordinal);
     private NetworkDocument? _draft;
     private Task<NetworkProposal>? _beginning;
+    private NetworkDocument? _shown;
     private int _base;
     private string? _gateway;
     private string? _editing;
@@ -94,6 +95,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
             if (_draft is null)
             {
                 (_draft, _base) = proposal;
+                _shown = _draft;
             }
         }
     }
@@ -159,7 +161,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
 
     private void Discard()
     {
-        (_draft, _base, _editing, _problem, _theirs, _theirDiff) = (null, 0, null, null, null, null);
+        (_draft, _shown, _base, _editing, _problem, _theirs, _theirDiff) = (null, null, 0, null, null, null, null);
         _changed.Clear();
     }
 
@@ -171,7 +173,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
 
     private async Task ApplyAsync()
     {
-        var draft = _draft!;
+        var (draft, shown) = (_draft!, _shown);
         if (draft.Faults().FirstOrDefault() is { } fault)
         {
             _problem = fault.Sentence;
@@ -187,7 +189,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
                 return;
             }
 
-            if ((await configurations.PlanAsync(Name, draft, _base)).Operations.IsEmpty)
+            if ((await configurations.PlanAsync(Name, draft, _base, shown)).Operations.IsEmpty)
             {
                 await configurations.SaveWithoutChangeAsync(Name, draft, _base, Actor);
                 Discard();
@@ -197,7 +199,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
 
             var answer = await desk.RunAsync(new(texts["ApplyTitle", Snapshot.Gateway], texts["ApplySummary"], texts["ApplyConfirm"], texts["ApplyDone"])
             {
-                Plan = () => configurations.PlanAsync(Name, draft, _base),
+                Plan = () => configurations.PlanAsync(Name, draft, _base, shown),
                 TellsRefusal = true,
             }, Actor);
             _problem = answer.Refusal;

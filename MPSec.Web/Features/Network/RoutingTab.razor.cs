@@ -3,11 +3,12 @@ using Microsoft.AspNetCore.Components;
 using MPSec.Changes;
 using MPSec.Components.Controls;
 using MPSec.Linux.Netlink;
+using MPSec.Linux.Values;
 
 namespace MPSec.Features.Network;
 
 /// <summary>The matrix of sources and peers with the kernel's answers, and the findings with their repairs.</summary>
-public sealed partial class RoutingTab
+public sealed partial class RoutingTab(NetworkConfigurationService configurations)
 {
     private string? _peers;
     private string? _askedBefore;
@@ -73,4 +74,6 @@ public sealed partial class RoutingTab
     private string Explain(RoutingCell cell) => cell.Answer.Refusal == RouteRefusal.None
         ? L[cell.Verdict == RoutingVerdict.OwnDevice ? "CellOwn" : "CellOther", cell.Device ?? "?", cell.Answer.NextHop?.ToString() ?? L["OnLink"].Value, cell.Answer.Table?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?", cell.Path]
         : L["CellRefused", cell.Answer.Errno];
+
+    private string TitleOf(string path) => configurations.NameOf(GatewayName.Parse(Snapshot.Gateway), path) ?? path;
 }

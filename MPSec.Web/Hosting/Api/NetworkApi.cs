@@ -110,7 +110,7 @@ public static class NetworkApi
 
         try
         {
-            return await ApplyAsync(gateway, document, await service.PlanAsync(gateway, document, version, cancellationToken), timeoutSeconds, service, changes, actor, cancellationToken);
+            return await ApplyAsync(gateway, document, await service.PlanAsync(gateway, document, version, cancellationToken: cancellationToken), timeoutSeconds, service, changes, actor, cancellationToken);
         }
         catch (ChangeException e) when (e.Fault == ChangeFault.Outdated)
         {

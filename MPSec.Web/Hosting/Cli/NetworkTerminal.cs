@@ -11,7 +11,7 @@ internal static class NetworkTerminal
     public static async Task<int> ApplyAsync(IServiceProvider services, GatewayName gateway, NetworkDocument document, bool dryRun, TimeSpan? confirm, CancellationToken cancellationToken)
     {
         var configurations = services.GetRequiredService<NetworkConfigurationService>();
-        return await KeepAsync(services, gateway, document, await configurations.PlanAsync(gateway, document, null, cancellationToken), dryRun, confirm, cancellationToken);
+        return await KeepAsync(services, gateway, document, await configurations.PlanAsync(gateway, document, null, cancellationToken: cancellationToken), dryRun, confirm, cancellationToken);
     }
 
     /// <summary>Runs the plan of a document; without operations the document alone is kept.</summary>
