@@ -35,6 +35,7 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
                 {
                     set.Add($"interface/path{path}/tx", (12e6 * path) + (4e6 * Math.Sin(second / 180.0)) + (second % 35 == 0 ? 5e6 : 0));
                     set.Add($"interface/path{path}/rx", 1e6 * path);
+                    set.Add($"interface/path{path}/sum", (13e6 * path) + (4e6 * Math.Sin(second / 180.0)));
                 }
 
                 store.Record(_spec.A.Value, now.AddSeconds(-second), set);
@@ -92,6 +93,10 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
         await page.GoAsync($"/multipath?gateway={_spec.A}&range=1000000000~1000003600");
         await Assertions.Expect(page.Page.Locator(".throughput")).ToContainTextAsync("No data in this range");
         await page.ShotAsync("history-multipath-empty");
+        await page.GoAsync($"/?gateway={_spec.A}&range=1h");
+        await Assertions.Expect(page.Page.Locator(".past .history-chart[data-points]")).ToHaveCountAsync(1);
+        await page.ShotAsync("history-overview");
+        await page.AssertAccessibleAsync();
         await using var phone = await browser.OpenAsync(new(Width: 390, Language: "ko"), $"/multipath?gateway={_spec.A}&range=1h");
         await Assertions.Expect(phone.Page.Locator("[data-history] .history-chart[data-points]")).Not.ToHaveCountAsync(0);
         await phone.ShotAsync("history-multipath-phone-ko");

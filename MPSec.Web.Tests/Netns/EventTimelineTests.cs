@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
 using MPSec.Data.History;
 using MPSec.Hosting;
 using MPSec.Hosting.History;
@@ -27,7 +28,7 @@ public sealed class EventTimelineTests
         NamespaceScope.Ip(a, "mptcp", "limits", "set", "subflow", "4", "add_addr_accepted", "0"); // announced addresses are told, not used
         await using var history = await HistoryScope.StartAsync();
         await using var gateway = new WatchedGateway(a, TimeProvider.System);
-        new GatewayRecorder(history.Store, [], TimeProvider.System).Follow(a.Value, gateway);
+        new GatewayRecorder(history.Store, [], TimeProvider.System, NullLogger<GatewayRecorder>.Instance).Follow(a.Value, gateway);
         gateway.Read();
         var seen = 0;
 

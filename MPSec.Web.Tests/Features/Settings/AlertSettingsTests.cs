@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using MPSec.Changes;
 using MPSec.Data;
 using MPSec.Features.Settings;

@@ -100,7 +100,7 @@ public sealed partial class ThroughputHistory(HistoryStore store, TimeProvider t
             if (asked == _asked)
             {
                 (_shown, _problem) = (shown, null);
-                _max = Top(shown.Max(s => s.Data is null ? 0 : s.Data.Bands.Max(b => b.Max.Where(double.IsFinite).DefaultIfEmpty().Max())));
+                _max = ChartScale.Top(shown.Max(s => s.Data is null ? 0 : s.Data.Bands.Max(b => b.Max.Where(double.IsFinite).DefaultIfEmpty().Max())));
                 _step = shown.Max(s => s.Data?.StepSeconds ?? 0);
                 _oldest = shown.Min(s => s.Oldest);
             }
@@ -134,18 +134,6 @@ public sealed partial class ThroughputHistory(HistoryStore store, TimeProvider t
         return new(Column(p => p.Min), Column(p => p.Mean), Column(p => p.Max));
 
         double[] Column(Func<HistoryPoint, double> value) => Array.ConvertAll(range.Buckets, b => b is { } p ? value(p) / 1e6 : double.NaN);
-    }
-
-    // A round number above the largest value.
-    private static double Top(double peak)
-    {
-        if (!(peak > 0))
-        {
-            return 1;
-        }
-
-        var power = Math.Pow(10, Math.Floor(Math.Log10(peak)));
-        return power * new[] { 1.2, 1.6, 2, 3, 4, 6, 8, 12 }.First(m => peak * 1.02 <= m * power || m == 12);
     }
 
     /// <summary>An interface as it shows; without data nothing was measured in the range.</summary>

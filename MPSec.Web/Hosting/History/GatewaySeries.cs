@@ -62,6 +62,7 @@ public sealed class GatewaySeries : ISeriesSource<GatewaySnapshot>
             var name = "interface/" + link.Name;
             into.Add(name + "/tx", rate.TxBitsPerSecond);
             into.Add(name + "/rx", rate.RxBitsPerSecond);
+            into.Add(name + "/sum", rate.SumBitsPerSecond); // largest and smallest of a sum cannot be made from those of its parts
             into.Add(name + "/tx-packets", PerSecond(o.TxPackets, c.TxPackets));
             into.Add(name + "/rx-packets", PerSecond(o.RxPackets, c.RxPackets));
             into.Add(name + "/tx-errors", PerSecond(o.TxErrors, c.TxErrors));

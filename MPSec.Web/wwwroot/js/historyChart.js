@@ -66,8 +66,12 @@ class Chart {
     const css = getComputedStyle(this.element);
     const root = getComputedStyle(document.documentElement);
     const read = (name, from = css) => from.getPropertyValue(name).trim();
-    this.colors = { own: read("--p") || read("--accent"), text: read("--text-3"), grid: read("--grid"), bad: read("--bad", root), mark: read("--text-2", root), accent: read("--accent", root) };
+    this.colors = { own: read("--p") || read("--accent"), text: read("--text-3"), grid: read("--grid"), bad: read("--bad", root), mark: read("--text-2", root), paths: [1, 2, 3, 4, 5, 6, 7, 8].map(n => read(`--path-${n}`, root)) };
     this.font = `11px ${css.fontFamily}`;
+  }
+
+  color(series) {
+    return series.pathNumber > 0 ? this.colors.paths[(series.pathNumber - 1) % 8] : this.colors.own;
   }
 
   options() {
@@ -91,10 +95,10 @@ class Chart {
       ],
       series: [{}, ...this.config.series.flatMap(s => [
         { width: 0, stroke: "transparent", points: { show: false } },
-        { label: s.name, stroke: () => this.colors.own, width: 1.5, dash: s.line === "Dashed" ? [4, 3] : undefined, points: { show: this.lonely.bind(this), size: 3, width: 0, fill: () => this.colors.own }, spanGaps: false },
+        { label: s.name, stroke: () => this.color(s), width: 1.5, dash: s.line === "Dashed" ? [4, 3] : undefined, points: { show: this.lonely.bind(this), size: 3, width: 0, fill: () => this.color(s) }, spanGaps: false },
         { width: 0, stroke: "transparent", points: { show: false } },
       ])],
-      bands: this.config.series.map((s, i) => ({ series: [i * 3 + 3, i * 3 + 1], fill: () => alpha(this.colors.own, s.line === "Dashed" ? 0.12 : 0.24) })),
+      bands: this.config.series.map((s, i) => ({ series: [i * 3 + 3, i * 3 + 1], fill: () => alpha(this.color(s), s.line === "Dashed" ? 0.12 : 0.24) })),
       hooks: { draw: [u => this.drawMarks(u)], setCursor: [u => this.showTip(u)], setSelect: [u => this.brushed(u)] },
     };
   }
