@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text.Json.Serialization;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Values;
 
@@ -14,9 +15,16 @@ namespace MPSec.Changes;
 /// <param name="BurstBytes">Bucket size, 1,600 bytes to 16 MiB.</param>
 /// <param name="LimitBytes">Bytes that may wait, the bucket included; more is dropped.</param>
 /// <param name="Delay">One-way delay added to every packet; zero needs no netem.</param>
-public sealed record SetShaper(GatewayName Gateway, InterfaceName Interface, long RateBitsPerSecond, uint BurstBytes, uint LimitBytes, TimeSpan Delay = default)
+[method: JsonConstructor]
+public sealed record SetShaper(GatewayName Gateway, InterfaceName Interface, long RateBitsPerSecond, uint BurstBytes, uint LimitBytes, TimeSpan Delay)
     : HostOperation(Gateway)
 {
+    /// <summary>Shapes without delay. A constructor of its own: the description of the API cannot write a default time.</summary>
+    public SetShaper(GatewayName gateway, InterfaceName @interface, long rateBitsPerSecond, uint burstBytes, uint limitBytes)
+        : this(gateway, @interface, rateBitsPerSecond, burstBytes, limitBytes, TimeSpan.Zero)
+    {
+    }
+
     /// <inheritdoc/>
     public override IReadOnlyList<string> Command =>
         Tool("tc", "qdisc", "replace", "dev", Interface.Value, "root", "handle", "1:", "tbf", "rate", $"{RateBitsPerSecond}bit", "burst", $"{BurstBytes}b", "limit", $"{LimitBytes}b");

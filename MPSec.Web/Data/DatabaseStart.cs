@@ -13,6 +13,9 @@ public sealed class DatabaseStart(StateFolder folder, IDbContextFactory<MPSecDbC
     private InstanceLock? _lock;
     private bool _prepared;
 
+    /// <summary>Whether the database has its newest form.</summary>
+    public bool IsPrepared => Volatile.Read(ref _prepared);
+
     /// <summary>Creates the folder (mode 0700), takes the instance lock, checks that the folder is writable and brings the database to the newest form. A second call does nothing.</summary>
     /// <exception cref="StateFolderException">The folder or the database cannot be used.</exception>
     public async Task PrepareAsync(CancellationToken cancellationToken = default)
@@ -28,7 +31,7 @@ public sealed class DatabaseStart(StateFolder folder, IDbContextFactory<MPSecDbC
             _lock ??= InstanceLock.Take(folder);
             Probe();
             await MigrateAsync(cancellationToken);
-            _prepared = true;
+            Volatile.Write(ref _prepared, true);
         }
         catch (Exception e) when (Translate(e) is { } fault)
         {

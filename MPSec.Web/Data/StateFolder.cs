@@ -26,6 +26,9 @@ public sealed class StateFolder
     /// <summary>Room kept on the disk for history to make room in.</summary>
     public string HistoryReserve => Path.Combine(Root, "history.reserve");
 
+    /// <summary>Address that alerts are sent to (mode 0600): such an address often holds a key.</summary>
+    public string WebhookFile => Path.Combine(Root, "alert-webhook");
+
     /// <summary>File that a running <c>mpsec serve</c> holds locked (flock(2)).</summary>
     public string LockFile => Path.Combine(Root, "mpsec.lock");
 

@@ -20,7 +20,11 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
 
     private readonly ConcurrentDictionary<string, Lazy<Entry>> _entries = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stop = new();
+    private int _disposed;
     private readonly ILogger _logger = loggers.CreateLogger<GatewayFeeds>();
+
+    /// <summary>What is known about every sampler that runs.</summary>
+    public IReadOnlyList<FeedFigures> Figures => [.. _entries.Values.Where(e => e.IsValueCreated).Select(e => e.Value.Figures)];
 
     /// <inheritdoc/>
     public LiveFeed<GatewaySnapshot, RatePoint> Get(string name)
@@ -33,6 +37,12 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // Two services are this one, and the container disposes of both.
+        if (Interlocked.Exchange(ref _disposed, 1) == 1)
+        {
+            return;
+        }
+
         await _stop.CancelAsync();
         foreach (var entry in _entries.Values.Where(e => e.IsValueCreated))
         {
@@ -53,13 +63,14 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
         var history = new RingBuffer<RatePoint>(HistoryPoints);
         var pace = SamplerPace.Default with { Watched = TimeSpan.FromMilliseconds(options.SampleIntervalMs) };
         var source = new WatchedGateway(GatewayName.Parse(name), time);
+        var figures = new FeedFigures(name, store, time);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         Entry? entry = null;
         var sampler = new Sampler<GatewayReading, GatewaySnapshot>(
-            () => Read(name, source, entry, stop), GatewaySnapshot.Derive, Keep, store, pace, time);
+            () => figures.Count(() => Read(name, source, entry, stop)), GatewaySnapshot.Derive, Keep, store, pace, time);
         source.Changed += sampler.Wake;
         recorder?.Follow(name, source);
-        entry = new(new(store, history, sampler.Wake), source) { AskedAt = time.GetTimestamp() };
+        entry = new(new(store, history, sampler.Wake), source, figures) { AskedAt = time.GetTimestamp() };
         entry.Run = Task.Run(() => sampler.RunAsync(stop.Token));
         return entry;
 
@@ -88,11 +99,13 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
         }
     }
 
-    private sealed class Entry(LiveFeed<GatewaySnapshot, RatePoint> feed, WatchedGateway source)
+    private sealed class Entry(LiveFeed<GatewaySnapshot, RatePoint> feed, WatchedGateway source, FeedFigures figures)
     {
         public LiveFeed<GatewaySnapshot, RatePoint> Feed { get; } = feed;
 
         public WatchedGateway Source { get; } = source;
+
+        public FeedFigures Figures { get; } = figures;
 
         public Task Run { get; set; } = Task.CompletedTask;
 

@@ -14,8 +14,8 @@ public static class GatewaySetup
 {
     /// <summary>Registers it; needs Data, Changes and the shell.</summary>
     public static IServiceCollection AddGateways(this IServiceCollection services, MPSecOptions options) => services
-        .AddSingleton<ILiveFeeds<GatewaySnapshot, RatePoint>>(provider => new GatewayFeeds(
-            options, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<GatewayRecorder>()))
+        .AddSingleton(provider => new GatewayFeeds(options, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<GatewayRecorder>()))
+        .AddSingleton<ILiveFeeds<GatewaySnapshot, RatePoint>>(provider => provider.GetRequiredService<GatewayFeeds>())
         .AddSingleton<GatewayRoster>()
         .AddHostedService(provider => provider.GetRequiredService<GatewayRoster>())
         .AddSingleton<IPeerDirectory>(provider => provider.GetRequiredService<GatewayRoster>())

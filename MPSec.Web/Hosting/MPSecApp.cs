@@ -36,6 +36,8 @@ public static class MPSecApp
         builder.Services.AddMPSecLab().AddLabStartup(options.StartLab);
         builder.Services.AddSystemd();
         builder.Services.AddHistory(options.History);
+        builder.Services.AddHealth();
+        builder.Services.AddApi();
         builder.Services.AddMPSecChanges();
         builder.AddCheckedChanges(options);
         builder.AddAuth(options);
@@ -44,7 +46,8 @@ public static class MPSecApp
         builder.Services.AddGateways(options);
         builder.Services.AddNetwork();
         builder.Services.AddConnections();
-        builder.Services.AddAlerts();
+        builder.Services.AddSystemStatus(options);
+        builder.Services.AddSettings();
         configure?.Invoke(builder);
 
         var app = builder.Build();
@@ -55,6 +58,7 @@ public static class MPSecApp
         }
 
         app.UseGuards();
+        app.UseApiProblems();
         app.UseFreshConnections();
         app.UseRequestLocalization();
         app.UseRouting();
@@ -71,8 +75,13 @@ public static class MPSecApp
         app.MapConnectionsApi();
         app.MapHistoryApi();
         app.MapChangesApi();
-        app.MapHealthChecks("/healthz/live", new() { Predicate = _ => false }).AllowAnonymous();
-        app.MapHealthChecks("/healthz/ready").AllowAnonymous();
+        app.MapTokensApi();
+        app.MapAlertsApi();
+        app.MapLiveApi();
+        app.MapSystemApi();
+        app.MapMetrics();
+        app.MapApiDescription();
+        app.MapHealth();
         return app;
     }
 }

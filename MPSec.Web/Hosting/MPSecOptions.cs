@@ -34,6 +34,12 @@ public sealed class MPSecOptions
     /// <summary>How much history is kept.</summary>
     public HistorySettings History { get; set; } = new();
 
+    /// <summary>
+    /// Whether <c>/metrics</c> answers programs on this machine without a token: requests from a loopback address to a loopback name. A reverse proxy on this
+    /// machine must then send X-Forwarded-For, or whoever it lets through reads them too.
+    /// </summary>
+    public bool MetricsForLoopback { get; set; }
+
     /// <summary>Bring up the lab <c>lab</c> with four paths and traffic when no lab stands.</summary>
     public bool StartLab { get; set; }
 }

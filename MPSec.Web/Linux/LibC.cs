@@ -9,6 +9,7 @@ internal static partial class LibC
     public const int AfNetlink = 16;
     public const int AfInet6 = 10;
     public const int SockStream = 1;
+    public const int SockDatagram = 2;
     public const int SockRaw = 3;
     public const int SockCloexec = 0x80000;
     public const int IpprotoMptcp = 262;
@@ -36,6 +37,10 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
     public static partial int SetSockOpt(int fd, int level, int name, ReadOnlySpan<byte> value, int length);
+
+    /// <summary>ioctl(2) with a structure that the kernel reads and fills.</summary>
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int IoControl(int fd, nuint request, Span<byte> argument);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);

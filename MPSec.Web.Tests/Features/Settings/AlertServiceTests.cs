@@ -1,152 +1,141 @@
-using Microsoft.EntityFrameworkCore;
+using System.Net;
+using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using MPSec.Changes;
-using MPSec.Data;
 using MPSec.Features.Settings;
+using MPSec.Hosting;
+using MPSec.Linux.Gateways;
+using MPSec.Linux.Values;
 using MPSec.Tests.Data;
 
 namespace MPSec.Tests.Features.Settings;
 
-/// <summary>Alerts from facts to rows and messages, with a clock that the test moves.</summary>
-public sealed class AlertServiceTests : IAsyncLifetime
+public sealed class AlertServiceTests
 {
-    private static readonly ChangeActor s_ada = new("ada", ChangeRole.Administrator);
-    private readonly TempState _state = new();
-    private readonly FakeTimeProvider _time = new(new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
-    private readonly Facts _facts = new();
-    private readonly Sender _sender = new();
-    private ServiceProvider? _services;
+    private static readonly ChangeActor s_admin = new("adam", ChangeRole.Administrator);
+    private static readonly HashSet<AlertRule> s_rules = [AlertRule.Blackhole];
+    private static readonly AlertKey s_key = new(AlertRule.Blackhole, "host", "");
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _services = await _state.StartAsync(s => s.AddSingleton<TimeProvider>(_time).AddMPSecChanges());
-
-    public async ValueTask DisposeAsync()
-    {
-        await (_services?.DisposeAsync() ?? ValueTask.CompletedTask);
-        _state.Dispose();
-    }
-
     [Fact]
-    public async Task Look_PathGoesDownAndComesBack_IsKeptToldAndEnds()
+    public async Task Observe_AcrossARestart_RaisesOnceAndClearsOnce()
     {
-        using var service = New();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        var sending = service.SendAsync(stop.Token);
-        _facts.Set(new AlertFact(AlertKind.PathDown, "host", "wan0", 1));
-        await LookAsync(service, 0);
-        Assert.Empty(service.Standing);
-        await LookAsync(service, 10);
-        var standing = Assert.Single(service.Standing);
-        Assert.Equal((AlertKind.PathDown, "wan0", _time.GetUtcNow()), (standing.Kind, standing.Subject, standing.RaisedAt));
-        Assert.Equal(standing, Assert.Single(service.Of("host")));
-        Assert.Empty(service.Of("lab-a"));
-
-        // Another program that begins now knows what stands, and tells nobody again.
-        using (var second = New())
+        using var state = new TempState();
+        await using (var services = await StartAsync(state))
         {
-            await second.RestoreAsync(Token);
-            await second.LookAsync(Token);
-            Assert.Equal(standing, Assert.Single(second.Standing));
+            var alerts = services.GetRequiredService<AlertService>();
+            await alerts.ObserveAsync("host", [new(s_key, 1)], s_rules, Token);
+            Assert.Equal(AlertRule.Blackhole, Assert.Single(alerts.Raised).Rule);
         }
 
-        _facts.Set(new AlertFact(AlertKind.PathDown, "host", "wan0", 0));
-        await LookAsync(service, 0);
-        await LookAsync(service, 10);
-        Assert.Empty(service.Standing);
-        Assert.Equal(_time.GetUtcNow(), Assert.Single(await service.HistoryAsync(10, Token)).ClearedAt);
-        Assert.Equal(["raised", "cleared"], [(await _sender.NextAsync()).Event, (await _sender.NextAsync()).Event]);
-        await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
-    }
-
-    [Fact]
-    public async Task Send_RefusedForGood_IsNotedOnTheAlert()
-    {
-        _sender.Problem = new("webhook: hooks.example.org answered 404", isFinal: true);
-        using var service = New();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        var noted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        service.Changed += () => _ = service.Standing.Any(a => a.SendProblem is not null) && noted.TrySetResult();
-        var sending = service.SendAsync(stop.Token);
-        _facts.Set(new AlertFact(AlertKind.Blackhole, "host", null, 3));
-        await service.LookAsync(Token);
-        await noted.Task.WaitAsync(TimeSpan.FromSeconds(60), Token);
-        Assert.Equal("webhook: hooks.example.org answered 404", Assert.Single(await service.HistoryAsync(10, Token)).SendProblem);
-        await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
-    }
-
-    [Fact]
-    public async Task Look_DatabaseCannotBeWritten_IsStillTold()
-    {
-        await using (var context = await _services!.GetRequiredService<IDbContextFactory<MPSecDbContext>>().CreateDbContextAsync(Token))
+        await using (var services = await StartAsync(state))
         {
-            await context.Database.ExecuteSqlRawAsync("DROP TABLE Alerts", Token);
+            var alerts = services.GetRequiredService<AlertService>();
+            await alerts.ObserveAsync("host", [new(s_key, 1)], s_rules, Token);
+            Assert.Single(alerts.Raised);
+            await alerts.ObserveAsync("host", [new(s_key, 0)], s_rules, Token);
+            Assert.Empty(alerts.Raised);
+            Assert.NotNull(Assert.Single(await alerts.RecentAsync(10, Token)).ClearedAt);
+        }
+    }
+
+    [Fact]
+    public async Task Webhook_GetsWhatChangedAndItsAddressStaysSecret()
+    {
+        using var state = new TempState();
+        await using var services = await StartAsync(state);
+        var webhook = services.GetRequiredService<AlertWebhook>();
+        Assert.Null(webhook.Host);
+        await Assert.ThrowsAsync<ChangeException>(() => webhook.TestAsync(s_admin, Token));
+        foreach (var wrong in new[] { "ftp://x/y", "not an address", "file:///etc/passwd", "https://" + new string('a', 3000) })
+        {
+            Assert.Equal(ChangeFault.Invalid, (await Assert.ThrowsAsync<ChangeException>(() => webhook.SetAsync(wrong, s_admin, Token))).Fault);
         }
 
-        using var service = New();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        var sending = service.SendAsync(stop.Token);
-        _facts.Set(new AlertFact(AlertKind.Blackhole, "host", null, 3));
-        await service.LookAsync(Token);
-        Assert.Single(service.Standing);
-        Assert.Equal("raised", (await _sender.NextAsync()).Event);
-        await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
+        Assert.Equal(ChangeFault.NotPermitted, (await Assert.ThrowsAsync<ChangeException>(() => webhook.SetAsync("http://x/", new("olga", ChangeRole.Operator), Token))).Fault);
+
+        using var listener = Listen(out var address);
+        await webhook.SetAsync(address + "hook/secret-key", s_admin, Token);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(state.Folder.WebhookFile));
+        Assert.Equal(new Uri(address).Authority, webhook.Host);
+        Assert.DoesNotContain(await services.GetRequiredService<AuditLog>().RecentAsync(10, Token), e => e.Arguments.Contains("secret-key", StringComparison.Ordinal));
+
+        var test = webhook.TestAsync(s_admin, Token);
+        Assert.Equal("test", (await AnswerAsync(listener, 200)).GetProperty("state").GetString());
+        Assert.Null(await test);
+        test = webhook.TestAsync(s_admin, Token);
+        await AnswerAsync(listener, 302);
+        Assert.Equal("it answered 302", await test);
+
+        await webhook.StartAsync(Token);
+        await services.GetRequiredService<AlertService>().ObserveAsync("host", [new(s_key, 1)], s_rules, Token);
+        var message = await AnswerAsync(listener, 204);
+        Assert.Equal(("raised", "blackhole", "host", 1.0), (message.GetProperty("state").GetString(), message.GetProperty("rule").GetString(), message.GetProperty("gateway").GetString(), message.GetProperty("value").GetDouble()));
+        await webhook.StopAsync(Token);
+        await webhook.SetAsync(null, s_admin, Token);
+        Assert.False(File.Exists(state.Folder.WebhookFile));
     }
 
     [Fact]
-    public async Task Test_OfAnOperatorOrWithoutAnyWay_IsRefused()
+    public void Counters_OverAMinute_GiveRatiosAndEndBlackholes()
     {
-        using var service = New();
-        Assert.Equal(ChangeFault.NotPermitted, (await Assert.ThrowsAsync<ChangeException>(() => service.TestAsync(new("otto", ChangeRole.Operator), Token))).Fault);
-        _sender.Wanted = false;
-        Assert.Equal(ChangeFault.Invalid, (await Assert.ThrowsAsync<ChangeException>(() => service.TestAsync(s_ada, Token))).Fault);
-        (_sender.Wanted, _sender.Problem) = (true, new("no"));
-        Assert.Equal("no", (await service.TestAsync(s_ada, Token))["test"]);
-        _sender.Problem = null;
-        Assert.Null((await service.TestAsync(s_ada, Token))["test"]);
+        var counters = new AlertCounters();
+        counters.Add(Reading(10, 0, 0, 0), TimeSpan.Zero);
+        Assert.Null(counters.JoinFailurePercent);
+        Assert.Equal(0, counters.Blackhole);
+        Assert.False(counters.Add(Reading(10, 0, 0, 0), TimeSpan.Zero));
+        counters.Add(Reading(12, 1, 0, 0), TimeSpan.FromSeconds(5));
+        Assert.Equal(50, counters.JoinFailurePercent);
+        counters.Add(Reading(20, 2, 3, 1), TimeSpan.FromSeconds(10));
+        Assert.Equal((20, 3, 1), (counters.JoinFailurePercent, counters.Stale, counters.Blackhole));
+        counters.Add(Reading(20, 2, 3, 1), TimeSpan.FromSeconds(80));
+        Assert.Null(counters.Stale); // only one reading is left in the window
+        counters.Add(Reading(20, 2, 3, 1), TimeSpan.FromSeconds(309));
+        Assert.Equal(1, counters.Blackhole);
+        counters.Add(Reading(20, 2, 3, 1), TimeSpan.FromSeconds(310));
+        Assert.Equal((0, 0, 0), (counters.JoinFailurePercent, counters.Stale, counters.Blackhole));
+        counters.Add(Reading(0, 0, 0, 0), TimeSpan.FromSeconds(315)); // counters of another namespace
+        Assert.Null(counters.JoinFailurePercent);
     }
 
-    private async Task LookAsync(AlertService service, int seconds)
+    private static GatewayReading Reading(long joins, long rejected, long stale, long blackhole) => new()
     {
-        _time.Advance(TimeSpan.FromSeconds(seconds));
-        await service.LookAsync(Token);
-    }
+        Gateway = GatewayName.Host,
+        MptcpSettings = System.Collections.Immutable.ImmutableSortedDictionary<string, string>.Empty.Add("net.mptcp.blackhole_timeout", "300"),
+        Counters = CounterSet.From([new("MPTcpExtMPJoinSynTx", joins), new("MPTcpExtMPJoinRejected", rejected), new("MPTcpExtSubflowStale", stale), new("MPTcpExtBlackhole", blackhole)]),
+    };
 
-    private AlertService New() => new(
-        _facts, new(_services!.GetRequiredService<StateFolder>(), _services!.GetRequiredService<AuditLog>()), [_sender], _services!.GetRequiredService<IDbContextFactory<MPSecDbContext>>(), _time, NullLogger<AlertService>.Instance);
+    private static Task<ServiceProvider> StartAsync(TempState state) => state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddSingleton<AuditLog>().AddSingleton<AlertWebhook>().AddSingleton<AlertService>());
 
-    private sealed class Facts : IAlertFacts
+    private static HttpListener Listen(out string address)
     {
-        private AlertFact[] _facts = [];
-
-        public void Set(params AlertFact[] facts) => _facts = facts;
-
-        public IReadOnlyList<AlertFact> Read() => _facts;
-    }
-
-    private sealed class Sender : IAlertSender
-    {
-        private readonly System.Threading.Channels.Channel<AlertMessage> _sent = System.Threading.Channels.Channel.CreateUnbounded<AlertMessage>();
-
-        public AlertSendException? Problem { get; set; }
-
-        public bool Wanted { get; set; } = true;
-
-        public string Way => "test";
-
-        public bool IsWanted(AlertSettings settings) => Wanted;
-
-        public Task SendAsync(AlertSettings settings, AlertMessage message, CancellationToken cancellationToken)
+        for (var attempt = 0; ; attempt++)
         {
-            _sent.Writer.TryWrite(message);
-            return Problem is null ? Task.CompletedTask : Task.FromException(Problem);
+            var listener = new HttpListener();
+            address = $"http://127.0.0.1:{Random.Shared.Next(20_000, 30_000)}/";
+            listener.Prefixes.Add(address);
+            try
+            {
+                listener.Start();
+                return listener;
+            }
+            catch (HttpListenerException) when (attempt < 20)
+            {
+                listener.Close(); // the port is taken
+            }
         }
+    }
 
-        public async Task<AlertMessage> NextAsync() => await _sent.Reader.ReadAsync(Token).AsTask().WaitAsync(TimeSpan.FromSeconds(60), Token);
+    private static async Task<JsonElement> AnswerAsync(HttpListener listener, int status)
+    {
+        var context = await listener.GetContextAsync().WaitAsync(TimeSpan.FromSeconds(60), Token);
+        using var reader = new StreamReader(context.Request.InputStream, Encoding.UTF8);
+        using var document = JsonDocument.Parse(await reader.ReadToEndAsync(Token));
+        context.Response.StatusCode = status;
+        context.Response.RedirectLocation = status == 302 ? "http://127.0.0.1:1/" : null;
+        context.Response.Close();
+        return document.RootElement.Clone();
     }
 }

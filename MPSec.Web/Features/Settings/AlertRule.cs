@@ -1,91 +1,109 @@
-using System.Collections.Immutable;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace MPSec.Features.Settings;
 
-/// <summary>What an alert is about. The subject is a path where there is one, else the gateway or the machine.</summary>
-public enum AlertKind
+/// <summary>What is watched.</summary>
+public enum AlertRule
 {
-    /// <summary>A path cannot carry: 1 when it is so, else 0. One that a person took down is not down.</summary>
+    /// <summary>A path is down. Value: 1 while it is.</summary>
     PathDown,
 
-    /// <summary>Subflows of a path retransmit and get no answer: 1 or 0.</summary>
-    PathUnanswered,
+    /// <summary>Connections went on as plain TCP. Value: percent of the MPTCP connections.</summary>
+    Fallback,
 
-    /// <summary>Percent of the MPTCP connections begun in the last five minutes that went on as plain TCP.</summary>
-    FallbackRatio,
+    /// <summary>Subflows could not join. Value: percent of the attempts of the last minute; the kernel counts them per gateway, not per path.</summary>
+    JoinFailure,
 
-    /// <summary>Percent of the subflows of a path that wait for an answer to their MP_JOIN.</summary>
-    JoinFailureRatio,
+    /// <summary>The kernel gave up on subflows that do not answer. Value: how many in the last minute.</summary>
+    StaleSubflow,
 
-    /// <summary>Connections of the last five minutes that did not even ask for MPTCP because the kernel took the network for a black hole.</summary>
+    /// <summary>The kernel found that MPTCP gets no answer and uses plain TCP for a while (6.12). Value: 1 while that time lasts.</summary>
     Blackhole,
 
-    /// <summary>Percent of the disk that holds the state folder that is in use.</summary>
-    Disk,
-
-    /// <summary>The gateway cannot be read: 1 or 0.</summary>
-    Unreadable,
+    /// <summary>A file system is nearly full. Value: percent.</summary>
+    DiskFull,
 }
 
-/// <summary>One observed number.</summary>
-/// <param name="Kind">What it is about.</param>
-/// <param name="Gateway">The gateway; empty for the machine.</param>
-/// <param name="Subject">The path; null for the gateway as a whole.</param>
-/// <param name="Value">The number, in the unit of the kind.</param>
-public sealed record AlertFact(AlertKind Kind, string Gateway, string? Subject, double Value);
-
-/// <summary>Where the numbers come from.</summary>
-public interface IAlertFacts
+/// <summary>When a rule raises and when it clears again. Between the two values nothing changes, so that a value on the edge does not flutter.</summary>
+/// <param name="Raise">At this value and above it is bad.</param>
+/// <param name="Clear">Below this value it is good.</param>
+/// <param name="RaiseAfter">How long it must be bad.</param>
+/// <param name="ClearAfter">How long it must be good.</param>
+public sealed record AlertLimit(double Raise, double Clear, TimeSpan RaiseAfter, TimeSpan ClearAfter)
 {
-    /// <summary>What can be told now. A number that cannot be measured is missing, not zero.</summary>
-    IReadOnlyList<AlertFact> Read();
-}
-
-/// <summary>When an alert is raised and when it ends.</summary>
-public sealed record AlertRule
-{
-    /// <summary>Longest <see cref="Seconds"/>.</summary>
-    public const int MostSeconds = 3600;
-
-    /// <summary>What it is about.</summary>
-    public required AlertKind Kind { get; init; }
-
-    /// <summary>Whether it is watched at all.</summary>
-    public bool Enabled { get; init; } = true;
-
-    /// <summary>Raised at this value or more. 1 for kinds that are yes or no.</summary>
-    public required double Raise { get; init; }
-
-    /// <summary>Ends at this value or less; below <see cref="Raise"/>, so that a value on the edge does not flap.</summary>
-    public required double Clear { get; init; }
-
-    /// <summary>How long the value must be there before it is raised, and before it ends, in seconds, 0 to <see cref="MostSeconds"/>.</summary>
-    public required int Seconds { get; init; }
-
-    /// <summary>Yes or no: there is no threshold to choose.</summary>
-    public bool IsYesOrNo => Kind is AlertKind.PathDown or AlertKind.PathUnanswered or AlertKind.Unreadable;
-
-    /// <summary>The usual rules, one per kind.</summary>
-    public static ImmutableArray<AlertRule> Usual { get; } =
-    [
-        new() { Kind = AlertKind.PathDown, Raise = 1, Clear = 0, Seconds = 10 },
-        new() { Kind = AlertKind.PathUnanswered, Raise = 1, Clear = 0, Seconds = 15 },
-        new() { Kind = AlertKind.FallbackRatio, Raise = 20, Clear = 10, Seconds = 60 },
-        new() { Kind = AlertKind.JoinFailureRatio, Raise = 50, Clear = 20, Seconds = 30 },
-        new() { Kind = AlertKind.Blackhole, Raise = 1, Clear = 0, Seconds = 0 },
-        new() { Kind = AlertKind.Disk, Raise = 90, Clear = 85, Seconds = 60 },
-        new() { Kind = AlertKind.Unreadable, Raise = 1, Clear = 0, Seconds = 30 },
-    ];
-
-    /// <summary>What is wrong with the rule, one sentence that names field and way out; null when nothing is.</summary>
-    public string? Fault()
+    /// <summary>The limits of every rule.</summary>
+    public static IReadOnlyDictionary<AlertRule, AlertLimit> Usual { get; } = new Dictionary<AlertRule, AlertLimit>
     {
-        var most = Kind is AlertKind.FallbackRatio or AlertKind.JoinFailureRatio or AlertKind.Disk ? 100 : 1_000_000;
-        return !Enum.IsDefined(Kind) ? $"rules: kind {(int)Kind} does not exist"
-            : Seconds is < 0 or > MostSeconds ? $"rules: {Kind}: seconds: give 0 to {MostSeconds}"
-            : IsYesOrNo && (Raise, Clear) != (1, 0) ? $"rules: {Kind}: raise is 1 and clear is 0; it is yes or no"
-            : !(Raise > 0 && Raise <= most) ? $"rules: {Kind}: raise: give a number above 0, {most} at most"
-            : !(Clear >= 0 && Clear < Raise) ? $"rules: {Kind}: clear: give a number from 0 to below raise ({Raise})"
-            : null;
+        [AlertRule.PathDown] = new(1, 1, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(10)),
+        [AlertRule.Fallback] = new(20, 10, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
+        [AlertRule.JoinFailure] = new(20, 5, TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(1)),
+        [AlertRule.StaleSubflow] = new(1, 1, TimeSpan.Zero, TimeSpan.FromSeconds(30)),
+        [AlertRule.Blackhole] = new(1, 1, TimeSpan.Zero, TimeSpan.Zero),
+        [AlertRule.DiskFull] = new(95, 92, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
+    };
+}
+
+/// <summary>What an alert is about.</summary>
+/// <param name="Rule">Rule.</param>
+/// <param name="Gateway">Gateway; <c>host</c> for what belongs to the machine.</param>
+/// <param name="Subject">Path, mount point or nothing.</param>
+public readonly record struct AlertKey(AlertRule Rule, string Gateway, string Subject);
+
+/// <summary>A value that a rule looks at.</summary>
+/// <param name="Key">What it is about.</param>
+/// <param name="Value">The value in the unit of the rule; null when it could not be measured, which neither raises nor clears.</param>
+public readonly record struct AlertObservation(AlertKey Key, double? Value);
+
+/// <summary>An alert that was raised or cleared.</summary>
+/// <param name="Key">What it is about.</param>
+/// <param name="Raised">Raised, or cleared.</param>
+/// <param name="Value">The value at that moment; null when its subject is gone.</param>
+/// <param name="At">When.</param>
+public sealed record AlertChange(AlertKey Key, bool Raised, double? Value, DateTimeOffset At);
+
+/// <summary>Row of an alert.</summary>
+public sealed class AlertRecord
+{
+    /// <summary>Row id.</summary>
+    public long Id { get; set; }
+
+    /// <summary>Rule.</summary>
+    public AlertRule Rule { get; set; }
+
+    /// <summary>Gateway.</summary>
+    public required string Gateway { get; set; }
+
+    /// <summary>Path, mount point or nothing.</summary>
+    public required string Subject { get; set; }
+
+    /// <summary>Value that raised it.</summary>
+    public double Value { get; set; }
+
+    /// <summary>When it was raised, UTC.</summary>
+    public DateTimeOffset RaisedAt { get; set; }
+
+    /// <summary>When it was cleared, UTC; null while it lasts.</summary>
+    public DateTimeOffset? ClearedAt { get; set; }
+}
+
+internal sealed class AlertRecordConfiguration : IEntityTypeConfiguration<AlertRecord>
+{
+    public void Configure(EntityTypeBuilder<AlertRecord> builder)
+    {
+        builder.ToTable("Alerts");
+        builder.Property(a => a.Rule).HasConversion<string>().HasMaxLength(32);
+        builder.Property(a => a.Gateway).HasMaxLength(63);
+        builder.Property(a => a.Subject).HasMaxLength(256);
+        builder.HasIndex(a => a.ClearedAt);
     }
 }
+
+/// <summary>An alert as pages and the API show it.</summary>
+/// <param name="Rule">Rule.</param>
+/// <param name="Gateway">Gateway.</param>
+/// <param name="Subject">Path, mount point or nothing.</param>
+/// <param name="Value">Value that raised it.</param>
+/// <param name="RaisedAt">When it was raised, UTC.</param>
+/// <param name="ClearedAt">When it was cleared, UTC; null while it lasts.</param>
+public sealed record AlertFacts(AlertRule Rule, string Gateway, string Subject, double Value, DateTimeOffset RaisedAt, DateTimeOffset? ClearedAt);

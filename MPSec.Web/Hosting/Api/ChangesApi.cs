@@ -15,13 +15,14 @@ public static class ChangesApi
     /// <summary>Maps the endpoints. All need a signed-in user; the door asks for the role of a change.</summary>
     public static IEndpointRouteBuilder MapChangesApi(this IEndpointRouteBuilder app)
     {
-        var changes = app.MapGroup("/api/v1/changes").RequireAuthorization().WithTags("Changes");
-        changes.MapPost("", (ChangeRequest request, ChangeService service, ClaimsPrincipal user, CancellationToken aborted) => TryAsync(async () =>
+        var changes = app.MapApi("changes", "Changes");
+        changes.MapPost("", (ChangeRequest request, ChangeService service, ClaimsPrincipal user, CancellationToken aborted) => ApiProblem.TryAsync(async () =>
             TypedResults.Json(await service.ApplyCheckedAsync(request.ToPlan(), ChangeActor.Of(user), request.Timeout, aborted), MPSecCommandLine.Json, statusCode: StatusCodes.Status202Accepted)))
-            .WithSummary("Apply operations; unless confirmed in time they are undone");
+            .WithSummary("Apply operations; unless confirmed in time they are undone")
+            .Answers<PendingChange>(StatusCodes.Status202Accepted, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
         changes.MapGet("pending", async (ChangeService service) => await service.PendingAsync() is { } pending ? (IResult)TypedResults.Json(pending, MPSecCommandLine.Json) : TypedResults.NoContent())
-            .WithSummary("The change that waits to be confirmed");
-        changes.MapPost("{id:guid}/confirm", (Guid id, HttpContext context, ChangeService service, ClaimsPrincipal user) => TryAsync(async () =>
+            .WithSummary("The change that waits to be confirmed").Answers<PendingChange>().Answers(StatusCodes.Status204NoContent);
+        changes.MapPost("{id:guid}/confirm", (Guid id, HttpContext context, ChangeService service, ClaimsPrincipal user) => ApiProblem.TryAsync(async () =>
         {
             if (await service.PendingAsync() is { AppliedMs: { } applied } pending && pending.Id == id && !(context.Features.Get<ConnectionStart>()?.Milliseconds > applied))
             {
@@ -30,24 +31,13 @@ public static class ChangesApi
             }
 
             return TypedResults.Json(await service.ConfirmAsync(id, ChangeActor.Of(user)), MPSecCommandLine.Json);
-        })).WithSummary("Keep a change; only over a connection opened after it was applied");
-        changes.MapPost("{id:guid}/rollback", (Guid id, ChangeService service, ClaimsPrincipal user) => TryAsync(async () =>
-            TypedResults.Json(await service.RollbackAsync(id, ChangeActor.Of(user)), MPSecCommandLine.Json))).WithSummary("Undo a change now");
-        changes.MapGet("{id:guid}", async (Guid id, ChangeJournal journal) => await journal.FindAsync(id) is { } report ? (IResult)TypedResults.Json(report, MPSecCommandLine.Json) : TypedResults.NotFound())
-            .WithSummary("How a change ended");
+        })).WithSummary("Keep a change; only over a connection opened after it was applied").Answers<ChangeReport>(StatusCodes.Status200OK, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        changes.MapPost("{id:guid}/rollback", (Guid id, ChangeService service, ClaimsPrincipal user) => ApiProblem.TryAsync(async () =>
+            TypedResults.Json(await service.RollbackAsync(id, ChangeActor.Of(user)), MPSecCommandLine.Json))).WithSummary("Undo a change now")
+            .Answers<ChangeReport>(StatusCodes.Status200OK, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        changes.MapGet("{id:guid}", async (Guid id, ChangeJournal journal) => await journal.FindAsync(id) is { } report ? (IResult)TypedResults.Json(report, MPSecCommandLine.Json) : TypedResults.Problem($"there is no change {id}", statusCode: StatusCodes.Status404NotFound))
+            .WithSummary("How a change ended").Answers<ChangeReport>(StatusCodes.Status200OK, StatusCodes.Status404NotFound);
         return app;
-    }
-
-    private static async Task<IResult> TryAsync(Func<Task<IResult>> act)
-    {
-        try
-        {
-            return await act();
-        }
-        catch (ChangeException e)
-        {
-            return ApiProblem.Of(e);
-        }
     }
 }
 

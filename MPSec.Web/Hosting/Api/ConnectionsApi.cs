@@ -33,17 +33,14 @@ public sealed record SubflowReply(
 /// <summary>Connections under <c>/api/v1/gateways/{name}/connections</c>.</summary>
 public static class ConnectionsApi
 {
-    private static readonly TimeSpan s_fresh = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
-
     /// <summary>Maps the endpoint. It needs a signed-in user.</summary>
     public static IEndpointRouteBuilder MapConnectionsApi(this IEndpointRouteBuilder app)
     {
-        app.MapGet(
-            "/api/v1/gateways/{name}/connections",
+        app.MapApi("gateways/{name}/connections", "Connections").MapGet(
+            "",
             (string name, string? filter, ILiveFeeds<GatewaySnapshot, RatePoint> feeds, ConnectionsService service, TimeProvider time, IStringLocalizer<ConnectionsTexts> texts, CancellationToken stop) =>
                 GatewaysApi.With(name, gateway => ReadAsync(gateway, filter, feeds, service, time, texts, stop)))
-            .RequireAuthorization().WithTags("Connections").WithSummary("Connections with their subflows, as the page shows them; filter: the same words as on the page");
+            .WithSummary("Connections with their subflows, as the page shows them; filter: the same words as on the page").AnswersReading<ConnectionsReply>();
         return app;
     }
 
@@ -58,7 +55,7 @@ public static class ConnectionsApi
                 extensions: new Dictionary<string, object?> { ["position"] = problem!.Position, ["length"] = problem.Length, ["code"] = problem.Code, ["choices"] = problem.Choices });
         }
 
-        var sample = await FreshAsync(feeds.Get(gateway.Value), time, stop);
+        var sample = await FreshSample.OfAsync(feeds.Get(gateway.Value), time, stop);
         if (sample is not { Failure: null, Value: { } snapshot })
         {
             return sample?.Failure is { } failure
@@ -69,31 +66,6 @@ public static class ConnectionsApi
         var all = service.Of(snapshot);
         return TypedResults.Json(
             new ConnectionsReply(all.Gateway, sample.ValueAt, all.Rows.Length, all.PlainTcp, all.FallbackCauses, all.JoinFailures, all.Rows.Where(filter.Matches).Select(Reply)), MPSecCommandLine.Json);
-    }
-
-    /// <summary>The current sample when it is new, else the next one: nobody may have looked for a while.</summary>
-    private static async Task<Sample<GatewaySnapshot>?> FreshAsync(LiveFeed<GatewaySnapshot, RatePoint> feed, TimeProvider time, CancellationToken stop)
-    {
-        if (feed.Store.Current is { Failure: null, Value: not null } current && time.GetElapsedTime(current.ValueTimestamp) < s_fresh)
-        {
-            return current;
-        }
-
-        var next = new TaskCompletionSource<Sample<GatewaySnapshot>>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var subscription = feed.Store.Subscribe(sample =>
-        {
-            next.TrySetResult(sample);
-            return Task.CompletedTask;
-        });
-        feed.Wake();
-        try
-        {
-            return await next.Task.WaitAsync(s_patience, time, stop);
-        }
-        catch (TimeoutException)
-        {
-            return null;
-        }
     }
 
     private static ConnectionReply Reply(ConnectionRow r) => new(

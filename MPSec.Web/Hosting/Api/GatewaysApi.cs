@@ -16,17 +16,17 @@ public static class GatewaysApi
     /// <summary>Maps the endpoints. All need a signed-in user; the door asks for the role of a change.</summary>
     public static IEndpointRouteBuilder MapGatewaysApi(this IEndpointRouteBuilder app)
     {
-        var gateways = app.MapGroup("/api/v1/gateways").RequireAuthorization().WithTags("Gateways");
-        gateways.MapGet("", (IShellState shell) => TypedResults.Json(shell.Gateways, MPSecCommandLine.Json)).WithSummary("All gateways of this machine");
-        gateways.MapGet("{name}", (string name) => With(name, ReadAsync)).WithSummary("One reading of a gateway, as mpsec status --json prints it");
+        var gateways = app.MapApi("gateways", "Gateways");
+        gateways.MapGet("", (IShellState shell) => TypedResults.Json(shell.Gateways, MPSecCommandLine.Json)).WithSummary("All gateways of this machine").Answers<IReadOnlyList<ShellGateway>>();
+        gateways.MapGet("{name}", (string name) => With(name, ReadAsync)).WithSummary("One reading of a gateway, as mpsec status --json prints it").AnswersReading<GatewayReading>();
         gateways.MapPost("{name}/links/{link}/up", (string name, string link, PathControl control, ChangeService changes, ClaimsPrincipal user) =>
-            With(name, gateway => ChangeAsync(changes, user, () => control.UpAsync(gateway, InterfaceName.Parse(link))))).WithSummary("Take a link up, with the routes it lost");
+            With(name, gateway => ChangeAsync(changes, user, () => control.UpAsync(gateway, InterfaceName.Parse(link))))).WithSummary("Take a link up, with the routes it lost").AnswersChange();
         gateways.MapPost("{name}/links/{link}/down", (string name, string link, PathControl control, ChangeService changes, ClaimsPrincipal user) =>
-            With(name, gateway => ChangeAsync(changes, user, () => Task.FromResult(control.Down(gateway, InterfaceName.Parse(link)))))).WithSummary("Take a link down");
+            With(name, gateway => ChangeAsync(changes, user, () => Task.FromResult(control.Down(gateway, InterfaceName.Parse(link)))))).WithSummary("Take a link down").AnswersChange();
         foreach (var on in new[] { true, false })
         {
             gateways.MapPost($"{{name}}/mptcp/{(on ? "on" : "off")}", (string name, PathControl control, ChangeService changes, ClaimsPrincipal user) =>
-                With(name, gateway => ChangeAsync(changes, user, () => Task.FromResult(control.Multipath(gateway, on))))).WithSummary($"Switch MPTCP {(on ? "on" : "off")} for new connections");
+                With(name, gateway => ChangeAsync(changes, user, () => Task.FromResult(control.Multipath(gateway, on))))).WithSummary($"Switch MPTCP {(on ? "on" : "off")} for new connections").AnswersChange();
         }
 
         foreach (var mode in Enum.GetValues<GatewayMode>())
@@ -35,7 +35,7 @@ public static class GatewaysApi
             {
                 await modes.SetAsync(gateway, mode, ChangeActor.Of(user));
                 return TypedResults.NoContent();
-            })).WithSummary(mode == GatewayMode.Managed ? "Let MPSec change the gateway" : "Observe the gateway only");
+            })).WithSummary(mode == GatewayMode.Managed ? "Let MPSec change the gateway" : "Observe the gateway only").Answers(StatusCodes.Status204NoContent, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
         }
 
         return app;

@@ -26,6 +26,27 @@ public sealed record HistoryReply(string Gateway, DateTimeOffset From, DateTimeO
 /// <param name="Points">One per bucket with a measured value; what is missing is a gap.</param>
 public sealed record HistorySeriesReply(string Name, string Unit, double BucketSeconds, int StepSeconds, DateTimeOffset? Oldest, bool Empty, IEnumerable<HistoryPointReply> Points);
 
+/// <summary>A stored series.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Unit">Unit of its values.</param>
+public sealed record HistorySeriesName(string Name, string Unit);
+
+/// <summary>An event of a gateway.</summary>
+/// <param name="Id">Number; a larger one came later.</param>
+/// <param name="At">When.</param>
+/// <param name="Kind">What happened.</param>
+/// <param name="Token">Token of the connection, 8 hexadecimal digits; null where there is none.</param>
+/// <param name="Interface">Interface; null where there is none.</param>
+/// <param name="Local">Own address.</param>
+/// <param name="Remote">Address of the other side.</param>
+/// <param name="AddressId">MPTCP address id.</param>
+/// <param name="Backup">Backup flag.</param>
+/// <param name="Error">Error number of the kernel.</param>
+/// <param name="ResetReason">Reason of an MPTCP reset (RFC 8684, MP_TCPRST).</param>
+/// <param name="Count">How many, for lost events.</param>
+public sealed record HistoryEventReply(
+    long Id, DateTimeOffset At, string Kind, string? Token, string? Interface, string? Local, string? Remote, int? AddressId, bool? Backup, int? Error, int? ResetReason, long? Count);
+
 /// <summary>A bucket.</summary>
 public sealed record HistoryPointReply(DateTimeOffset At, double Min, double Mean, double Max, long Count);
 
@@ -40,16 +61,17 @@ public static class HistoryApi
     /// <summary>Maps the endpoints. They need a signed-in user.</summary>
     public static IEndpointRouteBuilder MapHistoryApi(this IEndpointRouteBuilder app)
     {
-        var gateway = app.MapGroup("/api/v1/gateways/{name}").RequireAuthorization().WithTags("History");
+        var gateway = app.MapApi("gateways/{name}", "History");
         gateway.MapGet("history/series", (string name, HistoryStore store) => GatewaysApi.With(name, g => Answer(() =>
-            TypedResults.Json(store.Series(g.Value).Select(s => new { s.Name, Unit = GatewaySeries.UnitOf(s.Name) }), MPSecCommandLine.Json)))).WithSummary("Names and units of the stored series");
+            TypedResults.Json(store.Series(g.Value).Select(s => new HistorySeriesName(s.Name, GatewaySeries.UnitOf(s.Name))), MPSecCommandLine.Json)))).WithSummary("Names and units of the stored series")
+            .AnswersReading<IEnumerable<HistorySeriesName>>();
         gateway.MapGet("history", (string name, string? series, string? from, string? to, int? buckets, string? format, HistoryStore store, TimeProvider time, HttpRequest request) =>
             GatewaysApi.With(name, g => Answer(() => Read(g, series, from, to, buckets, IsCsv(format, request), store, time))))
-            .WithSummary("Series in buckets with min, mean and max; series: names parted by commas; from, to: ISO 8601 or Unix seconds; format=csv for a table");
+            .WithSummary("Series in buckets with min, mean and max; series: names parted by commas; from, to: ISO 8601 or Unix seconds; format=csv for a table").AnswersReading<HistoryReply>();
         gateway.MapGet("events", (string name, string? kind, string? token, string? path, string? text, string? from, string? to, long? before, int? limit, string? format, HistoryStore store, HttpRequest request) =>
             GatewaysApi.With(name, g => Answer(() => Events(g, kind, token, path, text, from, to, before, limit, IsCsv(format, request), store))))
-            .WithSummary("Events, newest first; kind: names parted by commas; token: 8 hexadecimal digits; path: an interface; before: read on after this id");
-        app.MapGet("/api/v1/history", (HistoryStore store) => TypedResults.Json(store.Status, MPSecCommandLine.Json)).RequireAuthorization().WithTags("History").WithSummary("Whether history is written, and what was dropped or put aside");
+            .WithSummary("Events, newest first; kind: names parted by commas; token: 8 hexadecimal digits; path: an interface; before: read on after this id").AnswersReading<IEnumerable<HistoryEventReply>>();
+        app.MapApi("history", "History").MapGet("", (HistoryStore store) => TypedResults.Json(store.Status, MPSecCommandLine.Json)).WithSummary("Whether history is written, and what was dropped or put aside").Answers<HistoryStatus>();
         return app;
     }
 
@@ -163,10 +185,8 @@ public static class HistoryApi
         });
         return csv
             ? Csv(Table(events), $"mpsec-events-{gateway}.csv")
-            : TypedResults.Json(events.Select(e => new
-            {
-                e.Id, e.At, e.Kind, Token = e.Token?.ToString("x8", CultureInfo.InvariantCulture), e.Interface, e.Local, e.Remote, e.AddressId, e.Backup, e.Error, e.ResetReason, e.Count,
-            }), MPSecCommandLine.Json);
+            : TypedResults.Json(events.Select(e => new HistoryEventReply(
+                e.Id, e.At, e.Kind, e.Token?.ToString("x8", CultureInfo.InvariantCulture), e.Interface, e.Local?.ToString(), e.Remote?.ToString(), e.AddressId, e.Backup, e.Error, e.ResetReason, e.Count)), MPSecCommandLine.Json);
     }
 
     private static bool TryTime(string text, out DateTimeOffset time)

@@ -11,6 +11,10 @@ namespace MPSec.Hosting.Api;
 /// <param name="Parameters">Its parameters; the usual ones when absent.</param>
 public sealed record JobStartRequest(string Kind, JsonElement? Parameters);
 
+/// <summary>A run that was queued or asked to end.</summary>
+/// <param name="Id">Its number.</param>
+public sealed record JobStarted(long Id);
+
 /// <summary>Jobs under <c>/api/v1/jobs</c>: list, one, log, start, cancel, run again.</summary>
 public static class JobsApi
 {
@@ -22,13 +26,17 @@ public static class JobsApi
     /// <summary>Maps the endpoints. All need a signed-in user; the engine asks for the kind's role.</summary>
     public static IEndpointRouteBuilder MapJobsApi(this IEndpointRouteBuilder app)
     {
-        var jobs = app.MapGroup("/api/v1/jobs").RequireAuthorization().WithTags("Jobs");
-        jobs.MapGet("", ListAsync).WithSummary("Runs, the newest first; kind, state, before (a run's number) and limit (1 to 500) narrow the list");
-        jobs.MapGet("{id:long}", FindAsync).WithSummary("One run with its steps and history");
-        jobs.MapGet("{id:long}/log", LogAsync).WithSummary("The log of a run as text");
-        jobs.MapPost("", StartAsync).WithSummary("Start a run");
-        jobs.MapPost("{id:long}/cancel", CancelAsync).WithSummary("Ask a run to end");
-        jobs.MapPost("{id:long}/again", AgainAsync).WithSummary("Run again with the same parameters");
+        var jobs = app.MapApi("jobs", "Jobs");
+        jobs.MapGet("", ListAsync).WithSummary("Runs, the newest first; kind, state, before (a run's number) and limit (1 to 500) narrow the list")
+            .Answers<IReadOnlyList<JobRunAnswer>>(StatusCodes.Status200OK, StatusCodes.Status400BadRequest);
+        jobs.MapGet("{id:long}", FindAsync).WithSummary("One run with its steps and history").Answers<JobRunAnswer>(StatusCodes.Status200OK, StatusCodes.Status404NotFound);
+        jobs.MapGet("{id:long}/log", LogAsync).WithSummary("The log of a run as text").AnswersText("text/plain", StatusCodes.Status404NotFound);
+        jobs.MapPost("", StartAsync).WithSummary("Start a run")
+            .Answers<JobStarted>(StatusCodes.Status202Accepted, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        jobs.MapPost("{id:long}/cancel", CancelAsync).WithSummary("Ask a run to end")
+            .Answers<JobStarted>(StatusCodes.Status202Accepted, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        jobs.MapPost("{id:long}/again", AgainAsync).WithSummary("Run again with the same parameters")
+            .Answers<JobStarted>(StatusCodes.Status202Accepted, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
         return app;
     }
 
@@ -110,7 +118,7 @@ public static class JobsApi
         try
         {
             var id = await act();
-            return TypedResults.Accepted($"/api/v1/jobs/{id}", new { id });
+            return TypedResults.Accepted($"/api/v1/jobs/{id}", new JobStarted(id));
         }
         catch (JobRefusedException e)
         {

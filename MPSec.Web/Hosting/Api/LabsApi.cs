@@ -22,13 +22,14 @@ public static class LabsApi
     /// <summary>Maps the endpoints. The services ask for the role again.</summary>
     public static IEndpointRouteBuilder MapLabsApi(this IEndpointRouteBuilder app)
     {
-        var labs = app.MapGroup("/api/v1/labs").RequireAuthorization().WithTags("Labs");
-        labs.MapGet("", async (LabService service, CancellationToken cancellationToken) => TypedResults.Json(await service.StatusAsync(cancellationToken), s_json)).WithSummary("All labs with paths and states");
-        labs.MapPost("", UpAsync).RequireAuthorization(UserRole.Administrator).WithSummary("Make a lab");
-        labs.MapDelete("{name}", DownAsync).RequireAuthorization(UserRole.Administrator).WithSummary("Drop a lab and everything in it");
-        labs.MapGet("{name}/transfer", Transfer).WithSummary("State of the built-in transfer, measured at the receiver");
-        labs.MapPut("{name}/transfer", StartAsync).RequireAuthorization(UserRole.Operator).WithSummary("Start the transfer, in place of a running one; body: direction, connections, congestion");
-        labs.MapDelete("{name}/transfer", StopAsync).RequireAuthorization(UserRole.Operator).WithSummary("Stop the transfer");
+        var labs = app.MapApi("labs", "Labs");
+        labs.MapGet("", async (LabService service, CancellationToken cancellationToken) => TypedResults.Json(await service.StatusAsync(cancellationToken), s_json)).WithSummary("All labs with paths and states").Answers<IReadOnlyList<LabStatus>>();
+        labs.MapPost("", UpAsync).RequireAuthorization(UserRole.Administrator).WithSummary("Make a lab").Answers<LabStatus>(StatusCodes.Status201Created, StatusCodes.Status400BadRequest, StatusCodes.Status409Conflict, StatusCodes.Status501NotImplemented);
+        labs.MapDelete("{name}", DownAsync).RequireAuthorization(UserRole.Administrator).WithSummary("Drop a lab and everything in it").Answers(StatusCodes.Status204NoContent, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        labs.MapGet("{name}/transfer", Transfer).WithSummary("State of the built-in transfer, measured at the receiver").Answers<LabTransferSnapshot>(StatusCodes.Status200OK, StatusCodes.Status404NotFound);
+        labs.MapPut("{name}/transfer", StartAsync).RequireAuthorization(UserRole.Operator).WithSummary("Start the transfer, in place of a running one; body: direction, connections, congestion").Accepts<LabTransferSettings>("application/json")
+            .Answers(StatusCodes.Status204NoContent, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        labs.MapDelete("{name}/transfer", StopAsync).RequireAuthorization(UserRole.Operator).WithSummary("Stop the transfer").Answers(StatusCodes.Status204NoContent, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
         return app;
     }
 

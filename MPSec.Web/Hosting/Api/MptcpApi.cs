@@ -34,26 +34,29 @@ public static class MptcpApi
     /// <summary>Maps the endpoints.</summary>
     public static IEndpointRouteBuilder MapMptcpApi(this IEndpointRouteBuilder app)
     {
-        var mptcp = app.MapGroup("/api/v1/gateways/{name}/mptcp").RequireAuthorization().WithTags("MPTCP");
-        mptcp.MapGet("settings", (string name, MptcpSettingsService service) => Read(name, service, now => now.Settings.Select(Reply))).WithSummary("All MPTCP settings, missing ones too");
+        var mptcp = app.MapApi("gateways/{name}/mptcp", "MPTCP");
+        mptcp.MapGet("settings", (string name, MptcpSettingsService service) => Read(name, service, now => now.Settings.Select(Reply))).WithSummary("All MPTCP settings, missing ones too")
+            .AnswersReading<IEnumerable<MptcpSettingReply>>();
         mptcp.MapPut("settings", (string name, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user, HttpRequest request) =>
-            Change<Dictionary<string, string>>(name, service, changes, user, request, "{\"net.mptcp.enabled\":\"1\"}", MptcpSettingsService.Write)).WithSummary("Write settings, all or none");
-        mptcp.MapGet("endpoints", (string name, MptcpSettingsService service) => Read(name, service, now => now.Endpoints)).WithSummary("MPTCP endpoints");
+            Change<Dictionary<string, string>>(name, service, changes, user, request, "{\"net.mptcp.enabled\":\"1\"}", MptcpSettingsService.Write)).WithSummary("Write settings, all or none")
+            .Accepts<Dictionary<string, string>>("application/json").AnswersChange();
+        mptcp.MapGet("endpoints", (string name, MptcpSettingsService service) => Read(name, service, now => now.Endpoints)).WithSummary("MPTCP endpoints").AnswersReading<IEnumerable<MptcpEndpoint>>();
         mptcp.MapPost("endpoints", (string name, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user, HttpRequest request) =>
             Change<MptcpEndpointRequest>(name, service, changes, user, request, "{\"address\":\"192.0.2.1\",\"flags\":[\"signal\"]}", (now, wish) =>
-                MptcpEndpointPlans.Add(now, new(wish.Address, Flags(wish.Flags), wish.Id, wish.Interface, wish.Port), wish.OwnersAccepted))).WithSummary("Add an endpoint");
+                MptcpEndpointPlans.Add(now, new(wish.Address, Flags(wish.Flags), wish.Id, wish.Interface, wish.Port), wish.OwnersAccepted))).WithSummary("Add an endpoint").Accepts<MptcpEndpointRequest>("application/json").AnswersChange();
         mptcp.MapPut("endpoints/{id:int}", (string name, int id, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user, HttpRequest request) =>
             Change<MptcpFlagsRequest>(name, service, changes, user, request, "{\"backup\":true,\"fullmesh\":false}", (now, flags) =>
-                MptcpEndpointPlans.Change(now, id, flags.Backup, flags.Fullmesh))).WithSummary("Change backup and fullmesh of an endpoint");
+                MptcpEndpointPlans.Change(now, id, flags.Backup, flags.Fullmesh))).WithSummary("Change backup and fullmesh of an endpoint").Accepts<MptcpFlagsRequest>("application/json").AnswersChange();
         mptcp.MapDelete("endpoints/{id:int}", (string name, int id, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user) =>
-            GatewaysApi.With(name, gateway => GatewaysApi.ChangeAsync(changes, user, async () => MptcpEndpointPlans.Remove(await service.ReadAsync(gateway), id)))).WithSummary("Remove an endpoint");
-        mptcp.MapGet("limits", (string name, MptcpSettingsService service) => Read(name, service, now => now.Limits)).WithSummary("Limits of the path manager");
+            GatewaysApi.With(name, gateway => GatewaysApi.ChangeAsync(changes, user, async () => MptcpEndpointPlans.Remove(await service.ReadAsync(gateway), id)))).WithSummary("Remove an endpoint")
+            .AnswersChange();
+        mptcp.MapGet("limits", (string name, MptcpSettingsService service) => Read(name, service, now => now.Limits)).WithSummary("Limits of the path manager").AnswersReading<MptcpLimits>();
         mptcp.MapPut("limits", (string name, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user, HttpRequest request) =>
             Change<MptcpLimitsRequest>(name, service, changes, user, request, "{\"subflows\":8,\"addAddrAccepted\":8}", (now, limits) =>
-                MptcpEndpointPlans.Limits(now, limits.Subflows ?? -1, limits.AddAddrAccepted ?? -1))).WithSummary("Set the limits");
+                MptcpEndpointPlans.Limits(now, limits.Subflows ?? -1, limits.AddAddrAccepted ?? -1))).WithSummary("Set the limits").Accepts<MptcpLimitsRequest>("application/json").AnswersChange();
         mptcp.MapPost("presets/{preset}", (string name, string preset, string? side, bool? ownersAccepted, MptcpSettingsService service, ChangeService changes, ClaimsPrincipal user) =>
             GatewaysApi.With(name, gateway => GatewaysApi.ChangeAsync(changes, user, async () => Preset(await service.ReadAsync(gateway), preset, side, ownersAccepted == true))))
-            .WithSummary("Apply a preset: Aggregate, Survive, LowLatency, Original; side: Accepts, OpensToGateway, OpensToServer");
+            .WithSummary("Apply a preset: Aggregate, Survive, LowLatency, Original; side: Accepts, OpensToGateway, OpensToServer").AnswersChange();
         return app;
     }
 

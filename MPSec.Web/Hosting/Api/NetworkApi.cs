@@ -32,21 +32,23 @@ public static class NetworkApi
     /// <summary>Maps the endpoints. Reading needs a signed-in user, the door asks for the role of a change.</summary>
     public static IEndpointRouteBuilder MapNetworkApi(this IEndpointRouteBuilder app)
     {
-        var network = app.MapGroup("/api/v1/gateways/{name}/network").RequireAuthorization().WithTags("Network");
+        var network = app.MapApi("gateways/{name}/network", "Network");
         network.MapGet("", (string name, string? peers, NetworkService service, CancellationToken aborted) => GatewaysApi.With(name, async gateway =>
-            TypedResults.Json(await ReadAsync(service, gateway, peers, aborted), MPSecCommandLine.Json))).WithSummary("Paths, the kernel's answer for every source and peer, and findings");
+            TypedResults.Json(await ReadAsync(service, gateway, peers, aborted), MPSecCommandLine.Json))).WithSummary("Paths, the kernel's answer for every source and peer, and findings")
+            .AnswersReading<NetworkSnapshot>();
         network.MapGet("configuration", (string name, HttpResponse response, NetworkConfigurationService service, CancellationToken aborted) => GatewaysApi.With(name, async gateway =>
-            await service.CurrentAsync(gateway, aborted) is { } saved ? Document(saved, response) : throw Missing(gateway))).WithSummary("The saved configuration; its version is the ETag");
+            await service.CurrentAsync(gateway, aborted) is { } saved ? Document(saved, response) : throw Missing(gateway))).WithSummary("The saved configuration; its version is the ETag").AnswersReading<NetworkDocument>();
         network.MapPut("configuration", (string name, double? timeoutSeconds, HttpRequest request, NetworkConfigurationService service, ChangeService changes, ClaimsPrincipal user, CancellationToken aborted) =>
             GatewaysApi.With(name, gateway => PutAsync(gateway, timeoutSeconds, request, service, changes, ChangeActor.Of(user), aborted)))
-            .WithSummary("Apply another configuration with a check; If-Match names the version that it was made from, \"0\" when none is saved");
+            .WithSummary("Apply another configuration with a check; If-Match names the version that it was made from, \"0\" when none is saved")
+            .Accepts<NetworkDocument>("application/json").AnswersApplied().ProducesProblem(StatusCodes.Status412PreconditionFailed).ProducesProblem(StatusCodes.Status428PreconditionRequired);
         network.MapGet("history", (string name, int? count, NetworkConfigurationService service, CancellationToken aborted) => GatewaysApi.With(name, async gateway =>
             TypedResults.Json((await service.HistoryAsync(gateway, Math.Clamp(count ?? 50, 1, NetworkConfiguration.MostVersions), aborted)).Select(NetworkVersionReply.Of), MPSecCommandLine.Json)))
-            .WithSummary("Versions of the configuration, newest first");
+            .WithSummary("Versions of the configuration, newest first").AnswersReading<IEnumerable<NetworkVersionReply>>();
         network.MapGet("history/{version:int}", (string name, int version, HttpResponse response, NetworkConfigurationService service, CancellationToken aborted) => GatewaysApi.With(name, async gateway =>
-            await service.FindAsync(gateway, version, aborted) is { } saved ? Document(saved, response) : throw Missing(gateway, version))).WithSummary("The document of a version");
+            await service.FindAsync(gateway, version, aborted) is { } saved ? Document(saved, response) : throw Missing(gateway, version))).WithSummary("The document of a version").AnswersReading<NetworkDocument>();
         network.MapGet("history/{before:int}/diff/{after:int}", (string name, int before, int after, NetworkConfigurationService service, CancellationToken aborted) => GatewaysApi.With(name, async gateway =>
-            TypedResults.Json(await service.DiffAsync(gateway, before, after, aborted), MPSecCommandLine.Json))).WithSummary("What differs between two versions");
+            TypedResults.Json(await service.DiffAsync(gateway, before, after, aborted), MPSecCommandLine.Json))).WithSummary("What differs between two versions").AnswersReading<NetworkDiff>();
         network.MapPost("history/{version:int}/revert", (string name, int version, double? timeoutSeconds, NetworkConfigurationService service, ChangeService changes, ClaimsPrincipal user, CancellationToken aborted) =>
             GatewaysApi.With(name, async gateway =>
             {
@@ -55,11 +57,15 @@ public static class NetworkApi
                 var wanted = await service.FindAsync(gateway, version, aborted) ?? throw Missing(gateway, version);
                 var plan = await service.RevertPlanAsync(gateway, version, aborted);
                 return await ApplyAsync(gateway, wanted.Document, plan, timeoutSeconds, service, changes, actor, aborted);
-            })).WithSummary("Go back to a version with a check; it becomes the newest one");
+            })).WithSummary("Go back to a version with a check; it becomes the newest one").AnswersApplied();
         network.MapPost("repair", (string name, NetworkService service, ChangeService changes, ClaimsPrincipal user, CancellationToken aborted) => GatewaysApi.With(name, gateway =>
-            GatewaysApi.ChangeAsync(changes, user, async () => NetworkService.Plan(gateway, (await ReadAsync(service, gateway, null, aborted)).Repairs)))).WithSummary("Repair every routing fault that was found");
+            GatewaysApi.ChangeAsync(changes, user, async () => NetworkService.Plan(gateway, (await ReadAsync(service, gateway, null, aborted)).Repairs)))).WithSummary("Repair every routing fault that was found").AnswersChange();
         return app;
     }
+
+    // At once where nothing of the gateway changes, else waiting to be confirmed.
+    private static RouteHandlerBuilder AnswersApplied(this RouteHandlerBuilder endpoint) => endpoint.Answers<NetworkVersionReply>()
+        .Answers<PendingChange>(StatusCodes.Status202Accepted, StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
 
     private static async Task<NetworkSnapshot> ReadAsync(NetworkService service, GatewayName gateway, string? peers, CancellationToken cancellationToken)
     {

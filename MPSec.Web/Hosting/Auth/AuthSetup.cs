@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Components.Authorization;
@@ -6,6 +7,7 @@ using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Identity;
 using MPSec.Data;
+using MPSec.Features.Settings;
 
 namespace MPSec.Hosting.Auth;
 
@@ -48,7 +50,13 @@ public static class AuthSetup
         services.AddDataProtection().SetApplicationName("mpsec").PersistKeysToFileSystem(new(new StateFolder(options.State).KeysFolder));
         // Keys lie in a folder of mode 0700 inside the state folder; Linux offers no store that would encrypt them for us.
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
-        services.AddAuthentication(IdentityConstants.ApplicationScheme).AddCookie(IdentityConstants.ApplicationScheme, ConfigureCookie);
+        // The handler tells each refusal itself, and once only where somebody floods it.
+        builder.Logging.AddFilter(typeof(BearerScheme).FullName, LogLevel.Warning);
+        services.AddAuthentication(BearerScheme.Chooser)
+            .AddPolicyScheme(BearerScheme.Chooser, null, o => o.ForwardDefaultSelector = BearerScheme.Choose)
+            .AddScheme<AuthenticationSchemeOptions, BearerScheme>(BearerScheme.Name, null)
+            .AddCookie(IdentityConstants.ApplicationScheme, ConfigureCookie);
+        services.AddSingleton<ApiTokenService>().AddSingleton<BearerThrottle>().AddSingleton<StandingAccess>();
         services.AddAuthorizationBuilder()
             .AddPolicy(UserRole.Viewer, p => p.RequireRole(UserRole.Satisfying(UserRole.Viewer)))
             .AddPolicy(UserRole.Operator, p => p.RequireRole(UserRole.Satisfying(UserRole.Operator)))
@@ -95,6 +103,11 @@ public static class AuthSetup
             OnRedirectToLogin = c => SignInRedirect.ChallengeAsync(c.HttpContext),
             OnRedirectToAccessDenied = c =>
             {
+                if (BearerScheme.IsForPrograms(c.Request.Path))
+                {
+                    return BearerScheme.ForbidAsync(c.HttpContext);
+                }
+
                 c.Response.StatusCode = StatusCodes.Status403Forbidden;
                 return Task.CompletedTask;
             },

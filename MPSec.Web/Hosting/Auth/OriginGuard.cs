@@ -2,7 +2,8 @@ namespace MPSec.Hosting.Auth;
 
 /// <summary>
 /// Refuses requests that another site makes in the name of a signed-in user: every request to the circuit endpoint and every request that
-/// alters something must come from exactly this origin. WebSockets have no same-origin rule of their own.
+/// alters something must come from exactly this origin. WebSockets have no same-origin rule of their own. A request that is judged by its bearer token
+/// passes: no site can add a token that it does not know, and the cookies of such a request count for nothing.
 /// </summary>
 public sealed partial class OriginGuard(RequestDelegate next, ILogger<OriginGuard> logger)
 {
@@ -15,7 +16,7 @@ public sealed partial class OriginGuard(RequestDelegate next, ILogger<OriginGuar
         var circuit = request.Path.StartsWithSegments("/_blazor");
         // The list of start-up scripts is the same for everybody, and over plain HTTP a browser sends neither of the headers below with it.
         var startUp = request.Path.StartsWithSegments("/_blazor/initializers");
-        if ((reads && (!circuit || startUp)) || IsOwn(request, reads))
+        if ((reads && (!circuit || startUp)) || BearerScheme.Judges(request) || IsOwn(request, reads))
         {
             return next(context);
         }
@@ -35,7 +36,7 @@ public sealed partial class OriginGuard(RequestDelegate next, ILogger<OriginGuar
         }
 
         // A same-origin GET (long polling) has no Origin; the browser says so in a header that no page can set.
-        // A program that is no browser (API with a token) has neither header, and no cookie to abuse.
+        // A program that is no browser has neither header, and no cookie to abuse.
         return request.Headers["Sec-Fetch-Site"] == "same-origin" && reads && !request.HttpContext.WebSockets.IsWebSocketRequest
             || (!request.Path.StartsWithSegments("/_blazor") && request.Headers.Authorization.Count > 0 && request.Headers.Cookie.Count == 0);
     }

@@ -29,8 +29,12 @@ public static class SignInRedirect
     {
         ArgumentNullException.ThrowIfNull(context);
         var request = context.Request;
-        var wantsPage = HttpMethods.IsGet(request.Method) && request.GetTypedHeaders().Accept.Any(a => a.MediaType.Value is "text/html")
-            && !request.Path.StartsWithSegments("/api") && !request.Path.StartsWithSegments("/_blazor");
+        if (BearerScheme.IsForPrograms(request.Path))
+        {
+            return BearerScheme.RefuseAsync(context, wrong: false);
+        }
+
+        var wantsPage = HttpMethods.IsGet(request.Method) && request.GetTypedHeaders().Accept.Any(a => a.MediaType.Value is "text/html") && !request.Path.StartsWithSegments("/_blazor");
         if (!wantsPage)
         {
             context.Response.StatusCode = StatusCodes.Status401Unauthorized;

@@ -46,6 +46,7 @@ public static class MPSecCommandLine
         root.Subcommands.Add(NetworkCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(UserCommand.Create());
+        root.Subcommands.Add(TokenCommand.Create());
         root.Subcommands.Add(BenchCommand.Create());
         root.Subcommands.Add(DeadManCommand.Create());
         var parse = root.Parse(args);

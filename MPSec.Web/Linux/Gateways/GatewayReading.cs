@@ -96,6 +96,9 @@ public sealed record LinkReading
     /// <summary>IFLA_ADDRESS in colon notation; null when the interface has none.</summary>
     public string? HardwareAddress { get; init; }
 
+    /// <summary>IFLA_CARRIER_CHANGES: how often the other end came or went since the interface exists; null before Linux 3.15.</summary>
+    public uint? CarrierChanges { get; init; }
+
     /// <summary>IFLA_STATS64; null when the kernel gave none.</summary>
     public LinkCounters? Counters { get; init; }
 

@@ -84,6 +84,7 @@ public sealed class RtnetlinkReader(NetlinkConversation conversation)
         string name = "", state = States[0];
         string? kind = null, hardware = null;
         uint mtu = 0;
+        uint? carrierChanges = null;
         LinkCounters? counters = null;
         var a = new NetlinkAttributes(payload[16..]);
         while (a.Next())
@@ -110,6 +111,9 @@ public sealed class RtnetlinkReader(NetlinkConversation conversation)
                     }
 
                     break;
+                case 35:
+                    carrierChanges = a.UInt32;
+                    break;
                 case 23:
                     counters = DecodeCounters(a.Value);
                     break;
@@ -126,6 +130,7 @@ public sealed class RtnetlinkReader(NetlinkConversation conversation)
             Kind = kind,
             HardwareAddress = hardware,
             Counters = counters,
+            CarrierChanges = carrierChanges,
         };
 
         string HardwareAddress(ReadOnlySpan<byte> bytes)
