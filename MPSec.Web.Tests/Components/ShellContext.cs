@@ -2,8 +2,11 @@ using System.Globalization;
 using Bunit;
 using Microsoft.AspNetCore.Components;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using MPSec.Components;
 using MPSec.Components.Layout;
+using MPSec.Data;
+using MPSec.Data.History;
 using MudBlazor;
 using MudBlazor.Services;
 
@@ -23,6 +26,7 @@ public abstract class ShellContext : BunitContext, IAsyncLifetime
         Services.AddTransient<MudLocalizer, MudTextLocalizer>();
         Services.AddSingleton(TimeProvider.System);
         Services.AddSingleton<IShellState>(Shell);
+        Services.AddSingleton(new HistoryStore(new StateFolder("/nonexistent/mpsec"), new(), TimeProvider.System, NullLogger<HistoryStore>.Instance)); // says that it is not open yet
     }
 
     internal FakeShell Shell { get; } = new();

@@ -20,6 +20,12 @@ public sealed class StateFolder
     /// <summary>SQLite database of users, configuration, audit, intents and runs: nothing acknowledged is ever lost from it.</summary>
     public string ConfigurationDatabase => Path.Combine(Root, "configuration.db");
 
+    /// <summary>SQLite database of measured series and events: kept apart, because a full or damaged one must never touch the configuration.</summary>
+    public string HistoryDatabase => Path.Combine(Root, "history.db");
+
+    /// <summary>Room kept on the disk for history to make room in.</summary>
+    public string HistoryReserve => Path.Combine(Root, "history.reserve");
+
     /// <summary>Address that alerts are sent to (mode 0600): such an address often holds a key.</summary>
     public string WebhookFile => Path.Combine(Root, "alert-webhook");
 
@@ -46,6 +52,9 @@ public sealed class StateFolder
 
     /// <summary>Keys that protect cookies and antiforgery tokens.</summary>
     public string KeysFolder => Path.Combine(Root, "keys");
+
+    /// <summary>What is watched and who is told (mode 0600): holds the secrets of webhook and mail.</summary>
+    public string AlertSettings => Path.Combine(Root, "alerts.json");
 
     /// <summary>One folder per job run.</summary>
     public string JobsFolder => Path.Combine(Root, "jobs");

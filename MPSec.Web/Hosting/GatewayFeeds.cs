@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using MPSec.Hosting.History;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Values;
 using MPSec.Live;
@@ -9,7 +10,7 @@ namespace MPSec.Hosting;
 /// One sampler per gateway, begun when the gateway is first asked for. It goes on when the namespace is deleted (samples then say so) and finds a new
 /// namespace of the same name by itself.
 /// </summary>
-public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time, ILoggerFactory loggers)
+public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time, ILoggerFactory loggers, GatewayRecorder? recorder = null)
     : ILiveFeeds<GatewaySnapshot, RatePoint>, IAsyncDisposable
 {
     /// <summary>Points kept for charts: five minutes at one reading per second.</summary>
@@ -66,11 +67,18 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
         var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         Entry? entry = null;
         var sampler = new Sampler<GatewayReading, GatewaySnapshot>(
-            () => figures.Count(() => Read(name, source, entry, stop)), GatewaySnapshot.Derive, (snapshot, at) => history.Add(new(at, snapshot.Rates)), store, pace, time);
+            () => figures.Count(() => Read(name, source, entry, stop)), GatewaySnapshot.Derive, Keep, store, pace, time);
         source.Changed += sampler.Wake;
+        recorder?.Follow(name, source);
         entry = new(new(store, history, sampler.Wake), source, figures) { AskedAt = time.GetTimestamp() };
         entry.Run = Task.Run(() => sampler.RunAsync(stop.Token));
         return entry;
+
+        void Keep(GatewaySnapshot snapshot, DateTimeOffset at)
+        {
+            history.Add(new(at, snapshot.Rates));
+            recorder?.Record(snapshot, at);
+        }
     }
 
     /// <summary>Reads; the sampler of a gateway that does not exist ends when nobody asks for it, so that made-up names cost nothing for long.</summary>

@@ -3,6 +3,7 @@ using MPSec.Features.Lab;
 using MPSec.Features.Multipath;
 using MPSec.Features.Network;
 using MPSec.Features.Overview;
+using MPSec.Hosting.History;
 using MPSec.Linux.Gateways;
 using MPSec.Live;
 
@@ -13,7 +14,7 @@ public static class GatewaySetup
 {
     /// <summary>Registers it; needs Data, Changes and the shell.</summary>
     public static IServiceCollection AddGateways(this IServiceCollection services, MPSecOptions options) => services
-        .AddSingleton(provider => new GatewayFeeds(options, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()))
+        .AddSingleton(provider => new GatewayFeeds(options, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<GatewayRecorder>()))
         .AddSingleton<ILiveFeeds<GatewaySnapshot, RatePoint>>(provider => provider.GetRequiredService<GatewayFeeds>())
         .AddSingleton<GatewayRoster>()
         .AddHostedService(provider => provider.GetRequiredService<GatewayRoster>())

@@ -5,6 +5,7 @@ using MPSec.Features.Lab;
 using MPSec.Hosting.Api;
 using MPSec.Hosting.Auth;
 using MPSec.Hosting.Checked;
+using MPSec.Hosting.History;
 using MPSec.Hosting.Shell;
 
 namespace MPSec.Hosting;
@@ -34,6 +35,7 @@ public static class MPSecApp
         builder.Services.AddMPSecData(options.State);
         builder.Services.AddMPSecLab().AddLabStartup(options.StartLab);
         builder.Services.AddSystemd();
+        builder.Services.AddHistory(options.History);
         builder.Services.AddHealth();
         builder.Services.AddApi();
         builder.Services.AddMPSecChanges();
@@ -71,6 +73,7 @@ public static class MPSecApp
         app.MapMptcpApi();
         app.MapNetworkApi();
         app.MapConnectionsApi();
+        app.MapHistoryApi();
         app.MapChangesApi();
         app.MapTokensApi();
         app.MapAlertsApi();

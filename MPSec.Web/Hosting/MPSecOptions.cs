@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using MPSec.Data.History;
 
 namespace MPSec.Hosting;
 
@@ -29,6 +30,9 @@ public sealed class MPSecOptions
 
     /// <summary>Shortest time to confirm a checked change that may be asked for, in seconds: 1 to 60.</summary>
     public int ConfirmSecondsMinimum { get; set; } = 10;
+
+    /// <summary>How much history is kept.</summary>
+    public HistorySettings History { get; set; } = new();
 
     /// <summary>
     /// Whether <c>/metrics</c> answers programs on this machine without a token: requests from a loopback address to a loopback name. A reverse proxy on this
@@ -89,6 +93,7 @@ public sealed class MPSecOptionsValidator : IValidateOptions<MPSecOptions>
             faults.Add($"ConfirmSeconds: must be {options.ConfirmSecondsMinimum} to 600");
         }
 
+        faults.AddRange(options.History.Faults());
         if (string.Equals(Environment.GetEnvironmentVariable("ASPNETCORE_FORWARDEDHEADERS_ENABLED"), "true", StringComparison.OrdinalIgnoreCase))
         {
             faults.Add("ASPNETCORE_FORWARDEDHEADERS_ENABLED: must not be set, because it makes every sender a trusted proxy; name the proxy in KnownProxies instead");

@@ -26,14 +26,26 @@ public sealed class WatchedGateway(GatewayName gateway, TimeProvider time) : IAs
     /// <summary>Something changed in the kernel: read early. Raised on any thread.</summary>
     public event Action? Changed;
 
+    /// <summary>The kernel told something. Raised in order, on the thread that listens.</summary>
+    public event Action<GatewayEvent>? Happened;
+
+    /// <summary>The first reading after the namespace was opened, and whether its MPTCP events are heard; null when no event is.</summary>
+    public event Action<GatewayReading, MptcpEventAccess?>? Opened;
+
     /// <summary>Takes one reading.</summary>
     /// <exception cref="SampleException"><c>gone</c> when the namespace does not exist, <c>permission</c> when it may not be entered.</exception>
     public GatewayReading Read()
     {
         try
         {
+            var first = _reader is null;
             _reader ??= Open();
             var reading = _reader.Read() with { Interruptions = Volatile.Read(ref _interruptions) };
+            if (first)
+            {
+                Opened?.Invoke(reading, _monitor?.Mptcp);
+            }
+
             return Volatile.Read(ref _lostAt) is var lost and not long.MinValue && time.GetElapsedTime(lost) < TellLossFor
                 ? reading with { Faults = reading.Faults.Add(new("events", Enobufs, "More happened than the event buffer could hold; everything was read again.")) }
                 : reading;
@@ -92,6 +104,8 @@ public sealed class WatchedGateway(GatewayName gateway, TimeProvider time) : IAs
             {
                 Count(link.Link.Index);
             }
+
+            Happened?.Invoke(change);
 
             // Connections come and go by the thousand; the timer is early enough for them.
             if (change is not MptcpEvent)

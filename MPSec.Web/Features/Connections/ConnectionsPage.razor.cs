@@ -17,6 +17,8 @@ public sealed partial class ConnectionsPage(
     NavigationManager navigation,
     IStringLocalizer<ConnectionsTexts> texts) : IDisposable
 {
+    private const string TimelineTab = "timeline";
+    private static readonly string[] s_tabs = ["connections", TimelineTab];
     private static readonly TimeSpan s_quiet = TimeSpan.FromMilliseconds(300);
 
     private readonly ConnectionOrder _order = new();
@@ -63,7 +65,31 @@ public sealed partial class ConnectionsPage(
     [SupplyParameterFromQuery(Name = "token")]
     public string? Token { get; set; }
 
+    /// <summary><c>timeline</c> for the events; the connections otherwise.</summary>
+    [SupplyParameterFromQuery(Name = "tab")]
+    public string? Tab { get; set; }
+
+    /// <summary>Kinds of events, separated by commas; null for all.</summary>
+    [SupplyParameterFromQuery(Name = EventTimeline.KindsKey)]
+    public string? EventKinds { get; set; }
+
+    /// <summary>Only events of this interface.</summary>
+    [SupplyParameterFromQuery(Name = EventTimeline.OnKey)]
+    public string? EventPath { get; set; }
+
+    /// <summary>Only events of the connection with this token.</summary>
+    [SupplyParameterFromQuery(Name = EventTimeline.OfKey)]
+    public string? EventToken { get; set; }
+
+    /// <summary>Text that must occur in an event.</summary>
+    [SupplyParameterFromQuery(Name = EventTimeline.FindKey)]
+    public string? EventText { get; set; }
+
     private IStringLocalizer<ConnectionsTexts> L => texts;
+
+    private string ShownTab => Tab == TimelineTab ? TimelineTab : s_tabs[0];
+
+    private IReadOnlyDictionary<string, int> Numbers => _sample?.Value is { } snapshot ? service.NumbersOf(snapshot.Reading) : new Dictionary<string, int>();
 
     private ConnectionWords Words => field ??= new(texts);
 

@@ -27,6 +27,9 @@ public sealed class ConnectionsService(IConnectionPaths paths)
 
     private readonly ConditionalWeakTable<GatewaySnapshot, ConnectionsSnapshot> _made = [];
 
+    /// <summary>Numbers of the paths that <paramref name="reading"/> shows, by interface.</summary>
+    public IReadOnlyDictionary<string, int> NumbersOf(GatewayReading reading) => paths.NumbersOf(reading);
+
     /// <summary>The connections of <paramref name="snapshot"/>; rates when it knows the reading before.</summary>
     public ConnectionsSnapshot Of(GatewaySnapshot snapshot)
     {

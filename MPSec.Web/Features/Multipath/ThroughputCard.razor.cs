@@ -11,6 +11,7 @@ namespace MPSec.Features.Multipath;
 public sealed partial class ThroughputCard(IStringLocalizer<MultipathTexts> texts, NavigationManager navigation)
 {
     private const int AtFirst = 4;
+    private const int RingRows = 3000; // five minutes at ten readings a second
 
     private readonly Dictionary<string, ChartRing> _rings = new(StringComparer.Ordinal);
     private IReadOnlyList<ChartSeries> _series = [];
@@ -19,6 +20,7 @@ public sealed partial class ThroughputCard(IStringLocalizer<MultipathTexts> text
     private string? _gateway;
     private ChartView _view;
     private DateTimeOffset _newest;
+    private TimeRange _range = TimeRange.Live;
 
     /// <summary>Gateway whose interfaces show.</summary>
     [Parameter, EditorRequired]
@@ -48,6 +50,10 @@ public sealed partial class ThroughputCard(IStringLocalizer<MultipathTexts> text
     [SupplyParameterFromQuery(Name = "view")]
     public string? Wish { get; set; }
 
+    /// <summary>What time shows, as <see cref="TimeRange"/> writes it; live when nothing is said.</summary>
+    [SupplyParameterFromQuery(Name = "range")]
+    public string? Time { get; set; }
+
     private IStringLocalizer<MultipathTexts> L => texts;
 
     private SegmentChoice<ChartView>[] ViewChoices => [new(ChartView.Chart, L["Chart"]), new(ChartView.Table, L["Table"])];
@@ -58,6 +64,7 @@ public sealed partial class ThroughputCard(IStringLocalizer<MultipathTexts> text
     /// <inheritdoc/>
     protected override void OnParametersSet()
     {
+        _range = TimeRange.Parse(Time);
         _view = Wish == "table" ? ChartView.Table : ChartView.Chart;
         if (_gateway != Gateway)
         {
@@ -105,7 +112,7 @@ public sealed partial class ThroughputCard(IStringLocalizer<MultipathTexts> text
     {
         if (!_rings.TryGetValue(name, out var ring))
         {
-            _rings[name] = ring = new ChartRing(_series.Count);
+            _rings[name] = ring = new ChartRing(_series.Count, RingRows);
             if (Sample?.Value?.Reading.Links.FirstOrDefault(l => l.Name == name) is { } link)
             {
                 foreach (var point in Feed?.History.ToArray() ?? [])
@@ -145,4 +152,16 @@ public sealed partial class ThroughputCard(IStringLocalizer<MultipathTexts> text
 
     private void SetView(ChartView view) =>
         navigation.NavigateTo(navigation.GetUriWithQueryParameter("view", view == ChartView.Table ? "table" : null), replace: true);
+
+    private void SetRange(TimeRange range) =>
+        navigation.NavigateTo(navigation.GetUriWithQueryParameter("range", range == TimeRange.Live ? null : range.Text), replace: true);
+
+    // Each step of zooming is a step back in the browser.
+    private void Zoom((DateTimeOffset From, DateTimeOffset To) stretch)
+    {
+        if (TimeRange.Between(stretch.From, stretch.To) is { } range)
+        {
+            navigation.NavigateTo(navigation.GetUriWithQueryParameter("range", range.Text));
+        }
+    }
 }

@@ -16,9 +16,11 @@ namespace MPSec.Features.Overview;
 
 /// <summary>The first page: health, then the paths and their rates, then what changed.</summary>
 public sealed partial class OverviewPage(
-    ILiveFeeds<GatewaySnapshot, RatePoint> feeds, MultipathService paths, ChangeJournal journal, ChangeService changes, IShellState shell, ChangeTitles titles, IStringLocalizer<OverviewTexts> texts)
+    ILiveFeeds<GatewaySnapshot, RatePoint> feeds, MultipathService paths, ChangeJournal journal, ChangeService changes, IShellState shell, ChangeTitles titles, NavigationManager navigation,
+    IStringLocalizer<OverviewTexts> texts)
     : IDisposable
 {
+    private static readonly TimeRange s_usual = TimeRange.Parse("5m");
     private const int ChangesShown = 8;
     private const int JournalDepth = 100;
     private const double LanePixelsPerMbit = 0.5;
@@ -37,10 +39,15 @@ public sealed partial class OverviewPage(
     private ImmutableArray<int> _indexes = [];
     private ChartRing? _ring;
     private bool _paused;
+    private TimeRange _range = s_usual;
 
     /// <summary>The gateway of this page.</summary>
     [CascadingParameter(Name = GatewayLink.Parameter)]
     public string Gateway { get; set; } = "host";
+
+    /// <summary>What time the chart shows, as <see cref="TimeRange"/> writes it; five minutes when nothing is said.</summary>
+    [SupplyParameterFromQuery(Name = "range")]
+    public string? Time { get; set; }
 
     private IStringLocalizer<OverviewTexts> L => texts;
 
@@ -80,6 +87,7 @@ public sealed partial class OverviewPage(
     /// <inheritdoc/>
     protected override async Task OnParametersSetAsync()
     {
+        _range = Time is null ? s_usual : TimeRange.Parse(Time);
         if (_shown == Gateway)
         {
             return;
@@ -160,6 +168,18 @@ public sealed partial class OverviewPage(
     {
         _changes = [.. (await journal.RecentAsync(JournalDepth)).Where(c => c.Gateways.Any(g => g.Value == _shown)).OrderByDescending(c => c.At).Take(ChangesShown)];
         StateHasChanged();
+    }
+
+    private void SetRange(TimeRange? range) =>
+        navigation.NavigateTo(navigation.GetUriWithQueryParameter("range", range is null || range == s_usual ? null : range.Text), replace: true);
+
+    // Each step of zooming is a step back in the browser.
+    private void Zoom((DateTimeOffset From, DateTimeOffset To) stretch)
+    {
+        if (TimeRange.Between(stretch.From, stretch.To) is { } range)
+        {
+            navigation.NavigateTo(navigation.GetUriWithQueryParameter("range", range.Text));
+        }
     }
 
     private void SetPaused(bool paused)

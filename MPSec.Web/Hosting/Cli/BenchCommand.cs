@@ -24,10 +24,12 @@ public static class BenchCommand
         var changes = new Command("changes", "Checked changes of 8 paths and 200 routes against ip -batch, and the time of a preview (bar: 50 ms)") { s_rounds, s_json };
         changes.SetAction((parse, cancellationToken) =>
             RunAsync(parse, "changes", (rounds, runner, step) => new ChangesBench(runner, TimeProvider.System).RunAsync(rounds, ChangesBench.Paths, ChangesBench.RoutesPerPath, step, cancellationToken), Text, r => r.Passed));
-        return new Command("bench", "Measure MPSec on this machine") { sampling, changes };
+        var history = new Command("history", "History: ingest, size and a query of 30 days against plain rows in SQLite") { s_rounds, s_json };
+        history.SetAction((parse, cancellationToken) => RunAsync(parse, "history", (rounds, _, step) => new HistoryBench(TimeProvider.System).RunAsync(rounds, step, cancellationToken), Text, r => r.Passed, needsRoot: false));
+        return new Command("bench", "Measure MPSec on this machine") { sampling, changes, history };
     }
 
-    private static async Task<int> RunAsync<T>(ParseResult parse, string name, Func<int, ICommandRunner, Action<string>, Task<T>> run, Func<T, string> text, Func<T, bool> passed)
+    private static async Task<int> RunAsync<T>(ParseResult parse, string name, Func<int, ICommandRunner, Action<string>, Task<T>> run, Func<T, string> text, Func<T, bool> passed, bool needsRoot = true)
     {
         var rounds = parse.GetValue(s_rounds);
         if (rounds is < 7 or > 1000)
@@ -35,7 +37,7 @@ public static class BenchCommand
             throw new CliException(CliExitCode.Usage, "rounds: give a whole number from 7 to 1000");
         }
 
-        if (LibC.GetEffectiveUserId() != 0)
+        if (needsRoot && LibC.GetEffectiveUserId() != 0)
         {
             throw new CliException(CliExitCode.NotPermitted, $"bench {name} makes network namespaces: run it as root");
         }
@@ -71,6 +73,23 @@ public static class BenchCommand
         Line(text, $"  load average {report.Rounds.Min(r => r.Load):0.00} to {report.Rounds.Max(r => r.Load):0.00}, {report.Rounds.Count} rounds, medians");
         Line(text, $"");
         Bar(text, report.PreviewHolds, $"preview in {report.PreviewMs:0.0} ms, below {ChangesBench.PreviewBarMs:0} ms");
+        return text.ToString();
+    }
+
+    /// <summary>The report as a page of text.</summary>
+    internal static string Text(HistoryReport report)
+    {
+        var text = new StringBuilder();
+        Line(text, $"History: {report.Samples} samples of {report.Series} series per round; {report.Days} days of a path in points of one minute");
+        Line(text, $"");
+        Line(text, $"  ingest      {report.OwnPerSecond,9:0} samples a second, plain rows {report.PlainPerSecond,9:0}   ratio {report.IngestRatio:0.00}");
+        Line(text, $"  size        {report.OwnBytes,9:0.00} bytes a sample, with all tiers; plain rows {report.PlainBytes:0.0}");
+        Line(text, $"  query       {report.OwnQueryMs,9:0.00} ms (p95 {report.OwnQueryP95Ms:0.00}), GROUP BY over plain rows {report.PlainQueryMs:0.0} ms   ratio {report.QueryRatio:0.0}");
+        Line(text, $"  load average {report.Loads.Min():0.00} to {report.Loads.Max():0.00}, {report.Loads.Count} rounds, medians");
+        Line(text, $"");
+        Bar(text, report.IngestHolds, $"ingest {report.IngestRatio:0.00} of a bare loop, at least {HistoryBench.IngestBar:0.0}");
+        Bar(text, report.SizeHolds, $"{report.OwnBytes:0.00} bytes a sample, at most {HistoryBench.BytesBar:0}");
+        Bar(text, report.QueryHolds, $"30 days in {report.OwnQueryMs:0.00} ms, at most {HistoryBench.QueryBarMs:0} and {report.QueryRatio:0.0} times faster than GROUP BY, at least {HistoryBench.QueryRatioBar:0}");
         return text.ToString();
     }
 
