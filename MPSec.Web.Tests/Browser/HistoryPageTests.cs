@@ -115,6 +115,7 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
 
         await page.Page.Locator("#find").FillAsync("path3");
         await page.Page.Locator("#find").PressAsync("Enter");
+        await page.Page.Locator("#find").BlurAsync();
         await page.Page.WaitForURLAsync(u => u.Contains("find=path3", StringComparison.Ordinal));
         NamespaceScope.Ip(_spec.A, "link", "set", "path3", "down");
         await Assertions.Expect(page.Page.Locator("tr[data-event=link-down]", new() { HasText = "path3" })).ToHaveCountAsync(1);
