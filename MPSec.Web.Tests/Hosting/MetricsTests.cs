@@ -113,7 +113,7 @@ public sealed partial class MetricsTests
     [Fact]
     public async Task Metrics_ScrapedByPrometheus_AreStored()
     {
-        Assert.SkipWhen(Environment.GetEnvironmentVariable("MPSEC_LONG") != "1", "takes half a minute; set MPSEC_LONG=1");
+        LongProofs.SkipUsually();
         Assert.SkipWhen(!File.Exists("/usr/bin/prometheus"), "prometheus is not installed (Debian package prometheus)");
         await using var app = await RunningApp.StartAsync();
         using var state = new TempState();

@@ -13,7 +13,7 @@ public sealed class AlertWatchTests
     [Fact]
     public async Task Path_TakenDownInALab_IsRaisedAndClears()
     {
-        Assert.SkipWhen(Environment.GetEnvironmentVariable("MPSEC_LONG") != "1", "takes half a minute; set MPSEC_LONG=1");
+        LongProofs.SkipUsually();
         using var scope = new NamespaceScope();
         await using var app = await RunningApp.StartAsync();
         var alerts = app.Program.Services.GetRequiredService<AlertService>();

@@ -16,7 +16,6 @@ public sealed class NetworkFoldTests
 {
     private const int Links = 3;
 
-    private static readonly bool s_long = Environment.GetEnvironmentVariable("MPSEC_LONG") == "1";
 
     [Fact]
     public void Fold_RandomOperations_GiveABareGatewayTheSameState()
@@ -25,7 +24,7 @@ public sealed class NetworkFoldTests
         var random = new Random(20261124);
         var kernel = new NetlinkHostKernel();
         var (applied, absorbed, most, unsayable) = (0, 0, 0, 0);
-        var rounds = s_long ? 200 : 12;
+        var rounds = LongProofs.Wanted ? 200 : 12;
         for (var round = 0; round < rounds; round++)
         {
             var (a, b) = (Bare(scope, $"a{round}"), Bare(scope, $"b{round}"));

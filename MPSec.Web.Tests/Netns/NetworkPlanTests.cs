@@ -19,7 +19,6 @@ public sealed class NetworkPlanTests
     private const int Links = 3;
 
     private static readonly ChangeActor s_admin = new("ada", ChangeRole.Administrator);
-    private static readonly bool s_long = Environment.GetEnvironmentVariable("MPSEC_LONG") == "1";
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -31,7 +30,7 @@ public sealed class NetworkPlanTests
         await using var services = await state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges().AddNetworkConfigurations());
         var (changes, configurations) = (services.GetRequiredService<ChangeService>(), services.GetRequiredService<NetworkConfigurationService>());
         var random = new Random(20261124);
-        var rounds = s_long ? 100 : 6;
+        var rounds = LongProofs.Wanted ? 100 : 6;
         for (var round = 0; round < rounds; round++)
         {
             var (a, b) = (Bare(scope, $"a{round}"), Bare(scope, $"b{round}"));

@@ -7,7 +7,6 @@ namespace MPSec.Tests.Data.History;
 /// <summary>Full disk, foreign lock, damage: history may suffer, nothing else, and nothing acknowledged is lost but what is told.</summary>
 public sealed class HistoryFaultTests
 {
-    private static readonly bool s_long = Environment.GetEnvironmentVariable("MPSEC_LONG") == "1";
     private static readonly DateTimeOffset s_start = HistoryScope.Start;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -24,7 +23,7 @@ public sealed class HistoryFaultTests
             scope.Add(s_start.AddSeconds(1), 2);
             var flushed = scope.Store.FlushAsync(Token);
             await scope.WaitAsync(s => s.State == HistoryState.Locked);
-            if (s_long)
+            if (LongProofs.Wanted)
             {
                 await Task.Delay(TimeSpan.FromSeconds(30), Token);
             }
@@ -151,7 +150,7 @@ public sealed class HistoryFaultTests
         var pages = sound.Length / 4096;
         var aside = 0;
         var random = new Random(5);
-        for (var page = 0; page < pages; page += s_long ? 1 : Math.Max(1, pages / 12))
+        for (var page = 0; page < pages; page += LongProofs.Wanted ? 1 : Math.Max(1, pages / 12))
         {
             foreach (var kind in new[] { 0, 1, 2 })
             {
@@ -214,7 +213,7 @@ public sealed class HistoryFaultTests
         var random = new Random(11);
         await using var scope = new HistoryScope(settings: new HistorySettings { SecondsForHours = 168, TenSecondsForHours = 168 });
         long acknowledged = 0;
-        for (var kill = 0; kill < (s_long ? 60 : 3); kill++)
+        for (var kill = 0; kill < (LongProofs.Wanted ? 60 : 3); kill++)
         {
             using var child = HistoryChild.Start(scope.Folder.Root, acknowledged);
             acknowledged = await child.KillAfterAsync(TimeSpan.FromMilliseconds(random.Next(50, 1500)), Token);

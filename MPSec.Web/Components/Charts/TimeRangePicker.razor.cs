@@ -6,6 +6,7 @@ namespace MPSec.Components.Charts;
 /// <summary>Chooses what time a chart shows: live, the last so long, or a range of one's own in the server's time zone.</summary>
 public sealed partial class TimeRangePicker(TimeProvider time)
 {
+    private TimeRange? _taken;
     private DateTime _from;
     private DateTime _to;
     private bool _wrong;
@@ -29,6 +30,13 @@ public sealed partial class TimeRangePicker(TimeProvider time)
     /// <inheritdoc/>
     protected override void OnParametersSet()
     {
+        // The chart around it is drawn anew each second; what a person is typing stays.
+        if (_taken == Value)
+        {
+            return;
+        }
+
+        _taken = Value;
         var (from, to) = Value.At(time.GetUtcNow());
         (_from, _to) = (from.ToLocalTime().DateTime, to.ToLocalTime().DateTime);
     }
