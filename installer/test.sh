@@ -76,5 +76,7 @@ if ((passed + failed == 0)); then
     status=1
 fi
 ((failed == 0 && status == 0)) || status="$EXIT_FAILED"
+# A log is long and often cut: the names of the failed tests stand at its end.
+((failed == 0)) || grep -E '^[[:space:]]*failed [^:]' "$log" | sort -u || true
 printf '%d passed, %d failed%s\n' "$passed" "$failed" "$( ((skipped == 0)) || printf ', %d skipped' "$skipped")"
 exit "$status"
