@@ -10,6 +10,7 @@ using MPSec.Components;
 using MPSec.Hosting;
 using MPSec.Hosting.Auth;
 using MPSec.Tests.Data;
+using MPSec.Tests.Netns;
 
 namespace MPSec.Tests.Browser;
 
@@ -172,6 +173,9 @@ public sealed class BrowserPage : IAsyncDisposable
         await Page.GotoAsync(_origin + path);
         await WaitInteractiveAsync();
     }
+
+    /// <summary>Waits until the address is as wanted. It looks again and again: WaitForURLAsync looks once and then waits for the next change, and misses one in between.</summary>
+    public Task UrlAsync(Func<string, bool> wanted) => LabScope.UntilAsync(() => wanted(Page.Url), "the address is the one that was waited for");
 
     /// <summary>Keeps a picture when MPSEC_SCREENSHOTS names a folder.</summary>
     public async Task ShotAsync(string name, bool fullPage = true)

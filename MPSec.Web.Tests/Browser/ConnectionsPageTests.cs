@@ -67,14 +67,14 @@ public sealed class ConnectionsPageTests(BrowserFixture browser) : IAsyncLifetim
         await Assertions.Expect(page.Page.Locator("tr.c")).ToHaveCountAsync(1);
         await Assertions.Expect(page.Page.Locator("#filter-problem span")).ToHaveCountAsync(0);
         await Assertions.Expect(filter).ToBeFocusedAsync();
-        await page.Page.WaitForURLAsync(u => u.Contains("filter=remote", StringComparison.Ordinal));
+        await page.UrlAsync(u => u.Contains("filter=remote", StringComparison.Ordinal));
 
         await idle.Locator(".name").ClickAsync();
         var pane = page.Page.Locator(".pane");
         await Assertions.Expect(pane).ToContainTextAsync("ss -Mni");
         await Assertions.Expect(pane.Locator("[data-fact=process]")).ToContainTextAsync($"({Environment.ProcessId})");
         await Assertions.Expect(page.Page.Locator("tr.sub")).Not.ToHaveCountAsync(0);
-        await page.Page.WaitForURLAsync(u => u.Contains("token=", StringComparison.Ordinal));
+        await page.UrlAsync(u => u.Contains("token=", StringComparison.Ordinal));
 
         await using var other = await browser.OpenAsync(new(Height: 1000), page.Page.Url);
         await Assertions.Expect(other.Page.Locator("#filter")).ToHaveValueAsync("remote:7443 -fallback:yes");
@@ -84,7 +84,7 @@ public sealed class ConnectionsPageTests(BrowserFixture browser) : IAsyncLifetim
         await idle.Locator(".name").FocusAsync();
         await page.Page.Keyboard.PressAsync("Escape");
         await Assertions.Expect(pane).ToHaveCountAsync(0);
-        await page.Page.WaitForURLAsync(u => !u.Contains("token=", StringComparison.Ordinal));
+        await page.UrlAsync(u => !u.Contains("token=", StringComparison.Ordinal));
         await page.AssertAccessibleAsync();
     }
 

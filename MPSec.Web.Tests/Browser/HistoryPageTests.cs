@@ -69,7 +69,7 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
         await using var page = await browser.OpenAsync(new(Height: 1500), $"/multipath?gateway={_spec!.A}");
         await page.Page.Locator(".throughput .range summary").ClickAsync();
         await page.Page.Locator("[data-preset='1h']").ClickAsync();
-        await page.Page.WaitForURLAsync(u => u.Contains("range=1h", StringComparison.Ordinal));
+        await page.UrlAsync(u => u.Contains("range=1h", StringComparison.Ordinal));
         var chart = page.Page.Locator("[data-history][data-interface=path2] .history-chart[data-points]");
         await Assertions.Expect(chart).ToHaveCountAsync(1);
         Assert.True(int.Parse((await chart.GetAttributeAsync("data-gaps"))!, CultureInfo.InvariantCulture) > 20, "ten minutes without readings must be a gap");
@@ -83,7 +83,7 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
         await page.Page.Mouse.DownAsync();
         await page.Page.Mouse.MoveAsync(box.X + (box.Width * 0.85f), box.Y + 40, new() { Steps = 5 });
         await page.Page.Mouse.UpAsync();
-        await page.Page.WaitForURLAsync(u => u.Contains('~', StringComparison.Ordinal) || u.Contains("%7E", StringComparison.OrdinalIgnoreCase));
+        await page.UrlAsync(u => u.Contains('~', StringComparison.Ordinal) || u.Contains("%7E", StringComparison.OrdinalIgnoreCase));
         await page.ShotAsync("history-multipath-zoomed");
         await using (var other = await browser.OpenAsync(new(Height: 1500, Theme: "dark"), page.Page.Url[page.Page.Url.IndexOf('/', 8)..]))
         {
@@ -92,7 +92,7 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
         }
 
         await page.Page.Locator("[data-reset]").ClickAsync();
-        await page.Page.WaitForURLAsync(u => !u.Contains("range=", StringComparison.Ordinal));
+        await page.UrlAsync(u => !u.Contains("range=", StringComparison.Ordinal));
         await Assertions.Expect(page.Page.Locator(".if canvas")).Not.ToHaveCountAsync(0);
         await page.GoAsync($"/multipath?gateway={_spec.A}&range=1000000000~1000003600");
         await Assertions.Expect(page.Page.Locator(".throughput")).ToContainTextAsync("No data in this range");
@@ -117,7 +117,9 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
         await page.ShotAsync("history-timeline-light", fullPage: false);
         await page.AssertAccessibleAsync();
 
-        await page.GoAsync($"/connections?gateway={_spec.A}&tab=timeline&find=path3");
+        await page.Page.Locator("#find").FillAsync("path3");
+        await page.Page.Locator("#find").PressAsync("Enter");
+        await page.UrlAsync(u => u.Contains("find=path3", StringComparison.Ordinal));
         await Assertions.Expect(page.Page.Locator("#find")).ToHaveValueAsync("path3");
         await Assertions.Expect(page.Page.Locator("tr[data-event=events-lost]")).ToHaveCountAsync(0);
         NamespaceScope.Ip(_spec.A, "link", "set", "path3", "down");

@@ -1,3 +1,7 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Playwright;
+using MPSec.Data.History;
+using MPSec.Live;
 using MPSec.Tests.Netns;
 
 namespace MPSec.Tests.Browser;
@@ -29,5 +33,41 @@ public sealed class SystemPageTests(BrowserFixture fixture)
         await page.Page.WaitForFunctionAsync("before => document.querySelector('[data-machine]').textContent !== before", before);
         await page.ShotAsync($"system-{width}-{theme}-{language}");
         await page.AssertAccessibleAsync();
+    }
+
+    [Fact]
+    public async Task History_OfTheMachine_IsShownAndARangeThatIsTypedStays()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/chromium"), "/usr/bin/chromium is not installed");
+        var store = fixture.App.Services.GetRequiredService<HistoryStore>();
+        var now = TimeProvider.System.GetUtcNow();
+        for (var second = 3400; second > 60; second -= 5)
+        {
+            var set = new SeriesSet();
+            set.Add("machine/cpu", 40 + (30 * Math.Sin(second / 200.0)));
+            set.Add("machine/memory", 55);
+            store.Record("host", now.AddSeconds(-second), set);
+        }
+
+        await store.FlushAsync(TestContext.Current.CancellationToken);
+        await using var page = await fixture.OpenAsync(new(Height: 1200), "/system?range=1h");
+        await Assertions.Expect(page.Page.Locator(".history-chart[data-points]")).ToHaveCountAsync(1);
+        await page.ShotAsync("system-history");
+        await page.AssertAccessibleAsync();
+
+        // The page draws itself anew each second; what a reader types between must stay.
+        await page.Page.Locator(".range summary").ClickAsync();
+        var from = page.Page.Locator(".range input").First;
+        await from.FillAsync("2026-01-02T03:04");
+        var before = await page.Page.TextContentAsync("[data-machine]");
+        for (var tick = 0; tick < 2; tick++)
+        {
+            await page.Page.WaitForFunctionAsync("before => document.querySelector('[data-machine]').textContent !== before", before);
+            before = await page.Page.TextContentAsync("[data-machine]");
+        }
+
+        await Assertions.Expect(from).ToHaveValueAsync("2026-01-02T03:04");
+        await page.Page.Locator("[data-preset='live'], [data-preset='5m']").First.ClickAsync();
+        await Assertions.Expect(page.Page.Locator(".history-chart")).ToHaveCountAsync(0);
     }
 }

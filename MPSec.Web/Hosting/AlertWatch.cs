@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using MPSec.Components.Layout;
 using MPSec.Features.Multipath;
 using MPSec.Features.Settings;
+using MPSec.Hosting.History;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Procfs;
 using MPSec.Linux.Values;
@@ -14,7 +15,7 @@ namespace MPSec.Hosting;
 /// Gives the rules their values: from the samplers, which it only listens to, and once a minute from the file systems. Watched are the host, labs and managed namespaces.
 /// </summary>
 public sealed partial class AlertWatch(
-    ILiveFeeds<GatewaySnapshot, RatePoint> feeds, IShellState shell, MultipathService paths, AlertService alerts, TimeProvider time, ILogger<AlertWatch> logger) : BackgroundService
+    ILiveFeeds<GatewaySnapshot, RatePoint> feeds, IShellState shell, MultipathService paths, GatewayRecorder recorder, AlertService alerts, TimeProvider time, ILogger<AlertWatch> logger) : BackgroundService
 {
     /// <summary>Time over which counters of the kernel are compared.</summary>
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
@@ -26,7 +27,7 @@ public sealed partial class AlertWatch(
     private readonly Dictionary<string, AlertCounters> _counters = new(StringComparer.Ordinal);
 
     /// <summary>The values of the rules that one sample tells.</summary>
-    internal static IReadOnlyCollection<AlertObservation> Of(GatewaySnapshot snapshot, PathsSnapshot lanes, AlertCounters counters)
+    internal static IReadOnlyCollection<AlertObservation> Of(GatewaySnapshot snapshot, PathsSnapshot lanes, AlertCounters counters, IReadOnlyDictionary<string, PathJoins> joins)
     {
         var gateway = snapshot.Reading.Gateway.Value;
         // A ratio of one or two connections says nothing.
@@ -34,6 +35,7 @@ public sealed partial class AlertWatch(
         return
         [
             .. lanes.Lanes.Select(l => new AlertObservation(new(AlertRule.PathDown, gateway, l.Name), l.State switch { PathState.Down => 1, PathState.Unknown => null, _ => 0 })),
+            .. lanes.Lanes.Select(l => new AlertObservation(new(AlertRule.PathJoinFailure, gateway, l.Name), joins.GetValueOrDefault(l.Name).RecentPercent)),
             new(new(AlertRule.Fallback, gateway, ""), fallback),
             new(new(AlertRule.JoinFailure, gateway, ""), counters.JoinFailurePercent),
             new(new(AlertRule.StaleSubflow, gateway, ""), counters.Stale),
@@ -94,7 +96,7 @@ public sealed partial class AlertWatch(
 
         if (counters.Add(snapshot.Reading, time.GetElapsedTime(0, sample.ValueTimestamp)))
         {
-            await alerts.ObserveAsync(gateway, Of(snapshot, paths.Paths(snapshot), counters), s_gatewayRules, cancellationToken);
+            await alerts.ObserveAsync(gateway, Of(snapshot, paths.Paths(snapshot), counters, recorder.Joins(gateway)), s_gatewayRules, cancellationToken);
         }
     }
 }

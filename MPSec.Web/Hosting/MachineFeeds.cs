@@ -1,48 +1,40 @@
 using MPSec.Features.SystemStatus;
+using MPSec.Hosting.History;
 using MPSec.Linux.Procfs;
+using MPSec.Linux.Values;
 using MPSec.Live;
 
 namespace MPSec.Hosting;
 
-/// <summary>The one sampler of the machine, begun when somebody first looks: at the pace of the gateways while somebody does, every 30 s afterwards for history.</summary>
-public sealed class MachineFeeds(MPSecOptions options, TimeProvider time, ILoggerFactory loggers) : ILiveFeeds<MachineSnapshot, MachinePoint>, IAsyncDisposable
+/// <summary>The one sampler of the machine, as long as MPSec runs: at the pace of the gateways while somebody looks, slowly for history otherwise.</summary>
+public sealed class MachineFeeds : BackgroundService, ILiveFeeds<MachineSnapshot, MachinePoint>
 {
     /// <summary>Points kept for the chart: five minutes at one reading per second.</summary>
     public const int HistoryPoints = 300;
 
-    private static readonly TimeSpan s_unwatched = TimeSpan.FromSeconds(30);
+    private readonly LiveFeed<MachineSnapshot, MachinePoint> _feed;
+    private readonly Sampler<MachineReading, MachineSnapshot> _sampler;
 
-    private readonly Lock _lock = new();
-    private readonly CancellationTokenSource _stop = new();
-    private LiveFeed<MachineSnapshot, MachinePoint>? _feed;
-    private Task _run = Task.CompletedTask;
-
-    /// <inheritdoc/>
-    /// <remarks>Every gateway lives on the same machine, so every name has the same feed.</remarks>
-    public LiveFeed<MachineSnapshot, MachinePoint> Get(string name)
+    /// <summary>Makes the feed; it reads once the program runs.</summary>
+    public MachineFeeds(MPSecOptions options, TimeProvider time, ILoggerFactory loggers, SeriesRecorder<MachineSnapshot> recorder)
     {
-        lock (_lock)
+        var store = new LiveStore<Sample<MachineSnapshot>>(loggers.CreateLogger<LiveStore<Sample<MachineSnapshot>>>());
+        var points = new RingBuffer<MachinePoint>(HistoryPoints);
+        var reader = new MachineReader();
+        _sampler = new(reader.Read, MachineSnapshot.Derive, Keep, store, SamplerPace.Default with { Watched = TimeSpan.FromMilliseconds(options.SampleIntervalMs) }, time);
+        _feed = new(store, points, _sampler.Wake);
+
+        void Keep(MachineSnapshot snapshot, DateTimeOffset at)
         {
-            return _feed ??= Start();
+            points.Add(MachinePoint.Of(snapshot, at));
+            recorder.Record(GatewayName.Host.Value, snapshot, at);
         }
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        await _run;
-        _stop.Dispose();
-    }
+    /// <remarks>Every gateway lives on the same machine, so every name has the same feed.</remarks>
+    public LiveFeed<MachineSnapshot, MachinePoint> Get(string name) => _feed;
 
-    private LiveFeed<MachineSnapshot, MachinePoint> Start()
-    {
-        var store = new LiveStore<Sample<MachineSnapshot>>(loggers.CreateLogger<LiveStore<Sample<MachineSnapshot>>>());
-        var history = new RingBuffer<MachinePoint>(HistoryPoints);
-        var reader = new MachineReader();
-        var sampler = new Sampler<MachineReading, MachineSnapshot>(
-            reader.Read, MachineSnapshot.Derive, (snapshot, at) => history.Add(MachinePoint.Of(snapshot, at)), store, new(TimeSpan.FromMilliseconds(options.SampleIntervalMs), s_unwatched), time);
-        _run = Task.Run(() => sampler.RunAsync(_stop.Token));
-        return new(store, history, sampler.Wake);
-    }
+    /// <inheritdoc/>
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Run(() => _sampler.RunAsync(stoppingToken), stoppingToken);
 }

@@ -7,9 +7,11 @@ namespace MPSec.Hosting;
 /// <summary>Puts the System page together.</summary>
 public static class SystemSetup
 {
-    /// <summary>Registers it; needs the gateways.</summary>
+    /// <summary>Registers it; needs the gateways and history.</summary>
     public static IServiceCollection AddSystemStatus(this IServiceCollection services, MPSecOptions options) => services
-        .AddSingleton<ILiveFeeds<MachineSnapshot, MachinePoint>>(provider => new MachineFeeds(options, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()))
+        .AddSingleton(provider => ActivatorUtilities.CreateInstance<MachineFeeds>(provider, options))
+        .AddSingleton<ILiveFeeds<MachineSnapshot, MachinePoint>>(provider => provider.GetRequiredService<MachineFeeds>())
+        .AddHostedService(provider => provider.GetRequiredService<MachineFeeds>())
         .AddSingleton<SystemService>()
         .AddSingleton(new MenuEntry(MenuOrder.SystemStatus, "system", "system", typeof(SystemTexts), "Menu"));
 }

@@ -8,7 +8,7 @@ namespace MPSec.Data.History;
 /// </summary>
 internal sealed class HistoryDatabase : IDisposable
 {
-    public const int Version = 1;
+    public const int Version = 2;
     public const int Full = 13;
     public const int InputOutput = 10;
     private const int PageBytes = 4096;
@@ -21,11 +21,14 @@ internal sealed class HistoryDatabase : IDisposable
         CREATE TABLE IF NOT EXISTS roll (id INTEGER PRIMARY KEY, tier INTEGER NOT NULL, series INTEGER NOT NULL, start INTEGER NOT NULL, seq INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (tier, series, start));
         CREATE INDEX IF NOT EXISTS roll_seq ON roll (tier, seq);
         CREATE TABLE IF NOT EXISTS event (id INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL, scope TEXT NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, token INTEGER, interface TEXT, local TEXT, remote TEXT,
-            address INTEGER, backup INTEGER, error INTEGER, reason INTEGER, count INTEGER);
+            address INTEGER, backup INTEGER, error INTEGER, reason INTEGER, count INTEGER, sent INTEGER, received INTEGER, lasted INTEGER);
         CREATE INDEX IF NOT EXISTS event_scope ON event (scope, id);
         CREATE INDEX IF NOT EXISTS event_token ON event (token, id) WHERE token IS NOT NULL;
         CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         """;
+
+    // Version 2: what a connection had carried when it ended.
+    private const string FromVersion1 = "ALTER TABLE event ADD COLUMN sent INTEGER; ALTER TABLE event ADD COLUMN received INTEGER; ALTER TABLE event ADD COLUMN lasted INTEGER";
 
     private readonly SqliteConnection _connection;
     private readonly Dictionary<string, SqliteCommand> _commands = new(StringComparer.Ordinal);
@@ -54,10 +57,10 @@ internal sealed class HistoryDatabase : IDisposable
 
             database.Run("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304");
             database.Run($"PRAGMA max_page_count={mostMiB * 256L}");
-            if (version == 0)
+            if (version < Version)
             {
                 database.Run("BEGIN IMMEDIATE");
-                database.Run(Schema);
+                database.Run(version == 0 ? Schema : FromVersion1);
                 database.Run($"PRAGMA user_version={Version}");
                 database.Run("COMMIT");
             }

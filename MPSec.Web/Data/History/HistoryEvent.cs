@@ -41,6 +41,15 @@ public sealed record HistoryEvent
 
     /// <summary>How many it stands for, for example events that were lost.</summary>
     public long? Count { get; init; }
+
+    /// <summary>Summary of a connection that ended: data that it had sent by the last reading before its end, bytes.</summary>
+    public long? BytesSent { get; init; }
+
+    /// <summary>Summary of a connection that ended: data that it had received by the last reading before its end, bytes.</summary>
+    public long? BytesReceived { get; init; }
+
+    /// <summary>Summary of a connection that ended: how long it lasted, to the millisecond; null when its begin was not heard.</summary>
+    public TimeSpan? Lasted { get; init; }
 }
 
 /// <summary>Which events are wanted, newest first.</summary>

@@ -18,6 +18,9 @@ public static class HistoryEventKind
     /// <summary>A subflow ended.</summary>
     public const string SubflowClosed = "subflow-closed";
 
+    /// <summary>A subflow could not join: it ended before it was established.</summary>
+    public const string SubflowFailed = "subflow-failed";
+
     /// <summary>A subflow became backup or stopped being it.</summary>
     public const string PriorityChanged = "priority-changed";
 
@@ -60,7 +63,7 @@ public static class HistoryEventKind
     /// <summary>All words, connections first.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
-        ConnectionCreated, ConnectionEstablished, ConnectionClosed, SubflowEstablished, SubflowClosed, PriorityChanged, AddressAnnounced, AddressWithdrawn, ListenerCreated, ListenerClosed,
+        ConnectionCreated, ConnectionEstablished, ConnectionClosed, SubflowEstablished, SubflowClosed, SubflowFailed, PriorityChanged, AddressAnnounced, AddressWithdrawn, ListenerCreated, ListenerClosed,
         LinkUp, LinkDown, LinkAdded, LinkRemoved, IpAdded, IpRemoved, Lost, NotHeard,
     ];
 }

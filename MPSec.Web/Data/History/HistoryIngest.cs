@@ -90,8 +90,9 @@ internal sealed class HistoryIngest
 
     /// <summary>Stores an event.</summary>
     public void Take(HistoryEvent e) => _database.Execute(
-        "INSERT INTO event (seq, scope, at, kind, token, interface, local, remote, address, backup, error, reason, count) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        _sequence, e.Scope, e.At.ToUnixTimeMilliseconds(), e.Kind, (long?)e.Token, e.Interface, e.Local, e.Remote, e.AddressId, e.Backup, e.Error, e.ResetReason, e.Count);
+        "INSERT INTO event (seq, scope, at, kind, token, interface, local, remote, address, backup, error, reason, count, sent, received, lasted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        _sequence, e.Scope, e.At.ToUnixTimeMilliseconds(), e.Kind, (long?)e.Token, e.Interface, e.Local, e.Remote, e.AddressId, e.Backup, e.Error, e.ResetReason, e.Count,
+        e.BytesSent, e.BytesReceived, (long?)e.Lasted?.TotalMilliseconds);
 
     /// <summary>Writes the open period as pieces of all tiers, and removes what is too old or too much.</summary>
     public void Close()

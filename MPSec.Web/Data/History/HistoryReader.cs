@@ -49,7 +49,7 @@ internal sealed class HistoryReader(HistoryDatabase database)
     /// <summary>Events, newest first.</summary>
     public List<HistoryEvent> Events(HistoryEventQuery query)
     {
-        var sql = new StringBuilder("SELECT id, at, kind, token, interface, local, remote, address, backup, error, reason, count FROM event WHERE scope = $1");
+        var sql = new StringBuilder("SELECT id, at, kind, token, interface, local, remote, address, backup, error, reason, count, sent, received, lasted FROM event WHERE scope = $1");
         var values = new List<object?> { query.Scope };
         if (query.Kinds.Count > 0)
         {
@@ -91,7 +91,10 @@ internal sealed class HistoryReader(HistoryDatabase database)
                 Backup = Number(reader, 8) is { } backup ? backup != 0 : null,
                 Error = Number(reader, 9),
                 ResetReason = Number(reader, 10),
-                Count = reader.IsDBNull(11) ? null : reader.GetInt64(11),
+                Count = Long(reader, 11),
+                BytesSent = Long(reader, 12),
+                BytesReceived = Long(reader, 13),
+                Lasted = Long(reader, 14) is { } lasted ? TimeSpan.FromMilliseconds(lasted) : null,
             });
         }
 
@@ -116,6 +119,8 @@ internal sealed class HistoryReader(HistoryDatabase database)
     private static string? Text(SqliteDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
     private static int? Number(SqliteDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt32(column);
+
+    private static long? Long(SqliteDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt64(column);
 
     // The coarsest tier that is fine enough; a coarser one when that reaches further back and the range needs it.
     private (HistoryTier Tier, long? Oldest) Tier(long series, long from, long width)

@@ -25,7 +25,7 @@ public sealed class EventWords(IStringLocalizer<ConnectionsTexts> texts)
             HistoryEventKind.ConnectionEstablished or HistoryEventKind.LinkUp => "ok",
             HistoryEventKind.PriorityChanged => "standby",
             HistoryEventKind.Lost or HistoryEventKind.NotHeard => "warn",
-            HistoryEventKind.LinkDown => "bad",
+            HistoryEventKind.LinkDown or HistoryEventKind.SubflowFailed => "bad",
             _ => "close",
         };
     }
@@ -36,7 +36,7 @@ public sealed class EventWords(IStringLocalizer<ConnectionsTexts> texts)
         ArgumentNullException.ThrowIfNull(e);
         return e switch
         {
-            { Kind: HistoryEventKind.LinkDown or HistoryEventKind.LinkRemoved } or { Kind: HistoryEventKind.SubflowClosed, Error: > 0 } => "bad",
+            { Kind: HistoryEventKind.LinkDown or HistoryEventKind.LinkRemoved or HistoryEventKind.SubflowFailed } or { Kind: HistoryEventKind.SubflowClosed, Error: > 0 } => "bad",
             { Kind: HistoryEventKind.Lost or HistoryEventKind.NotHeard } => "warn",
             _ => null,
         };
@@ -88,6 +88,16 @@ public sealed class EventWords(IStringLocalizer<ConnectionsTexts> texts)
         if (e.Error is > 0 and var error)
         {
             parts.Add(s_errors.Contains(error) ? texts[$"EventError_{error}"] : texts["EventErrorOther", error]);
+        }
+
+        if (e.Lasted is { } lasted)
+        {
+            parts.Add(texts["EventLasted", Figures.Duration(lasted)]);
+        }
+
+        if (e is { BytesSent: { } sent, BytesReceived: { } received })
+        {
+            parts.Add(texts["EventCarried", Figures.Bytes(sent), Figures.Bytes(received)]);
         }
 
         if (e.ResetReason is { } reason)

@@ -14,7 +14,7 @@ public sealed partial class ThroughputHistory(HistoryStore store, TimeProvider t
     private const int MostMarks = 200;
 
     private static readonly string[] s_kinds =
-        [HistoryEventKind.LinkUp, HistoryEventKind.LinkDown, HistoryEventKind.SubflowEstablished, HistoryEventKind.SubflowClosed, HistoryEventKind.PriorityChanged, HistoryEventKind.IpAdded, HistoryEventKind.IpRemoved];
+        [HistoryEventKind.LinkUp, HistoryEventKind.LinkDown, HistoryEventKind.SubflowEstablished, HistoryEventKind.SubflowClosed, HistoryEventKind.SubflowFailed, HistoryEventKind.PriorityChanged, HistoryEventKind.IpAdded, HistoryEventKind.IpRemoved];
 
     private IReadOnlyList<Shown>? _shown;
     private IReadOnlyList<ChartSeries> _series = [];
@@ -125,7 +125,7 @@ public sealed partial class ThroughputHistory(HistoryStore store, TimeProvider t
         }
 
         var marks = store.Events(new(gateway) { Interface = name, Kinds = s_kinds, From = from, To = to, Limit = MostMarks })
-            .Select(e => new ChartMark(e.At, L[$"Mark_{e.Kind}"], e.Kind is HistoryEventKind.LinkDown or HistoryEventKind.IpRemoved || (e.Kind == HistoryEventKind.SubflowClosed && e.Error > 0))).ToArray();
+            .Select(e => new ChartMark(e.At, L[$"Mark_{e.Kind}"], e.Kind is HistoryEventKind.LinkDown or HistoryEventKind.IpRemoved or HistoryEventKind.SubflowFailed || (e.Kind == HistoryEventKind.SubflowClosed && e.Error > 0))).ToArray();
         return new(name, new(tx.From, tx.BucketSeconds, [Band(tx), Band(rx)]), marks, tx.Oldest);
     }
 

@@ -162,6 +162,8 @@ public sealed partial class OverviewPage(
         _ring.Add(sample!.ValueAt, [.. now.Lanes.Select(l => Mbit(l.Rate))]);
     }
 
+    private static IReadOnlyList<PastLine> PastOf(PathsSnapshot paths) => [.. paths.Lanes.Select(l => new PastLine($"interface/{l.Name}/sum", l.Title, l.Number))];
+
     private static double Mbit(InterfaceRate? rate) => rate is { } r ? r.SumBitsPerSecond / 1e6 : double.NaN;
 
     private async Task LoadChangesAsync()

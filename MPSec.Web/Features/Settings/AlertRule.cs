@@ -12,8 +12,11 @@ public enum AlertRule
     /// <summary>Connections went on as plain TCP. Value: percent of the MPTCP connections.</summary>
     Fallback,
 
-    /// <summary>Subflows could not join. Value: percent of the attempts of the last minute; the kernel counts them per gateway, not per path.</summary>
+    /// <summary>Subflows could not join. Value: percent of the attempts of the last minute; joins that the peer began are among them.</summary>
     JoinFailure,
+
+    /// <summary>Subflows could not join over a path. Value: percent of the joins of the last five minutes that this side began there.</summary>
+    PathJoinFailure,
 
     /// <summary>The kernel gave up on subflows that do not answer. Value: how many in the last minute.</summary>
     StaleSubflow,
@@ -38,6 +41,7 @@ public sealed record AlertLimit(double Raise, double Clear, TimeSpan RaiseAfter,
         [AlertRule.PathDown] = new(1, 1, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(10)),
         [AlertRule.Fallback] = new(20, 10, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),
         [AlertRule.JoinFailure] = new(20, 5, TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(1)),
+        [AlertRule.PathJoinFailure] = new(20, 5, TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(1)),
         [AlertRule.StaleSubflow] = new(1, 1, TimeSpan.Zero, TimeSpan.FromSeconds(30)),
         [AlertRule.Blackhole] = new(1, 1, TimeSpan.Zero, TimeSpan.Zero),
         [AlertRule.DiskFull] = new(95, 92, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1)),

@@ -11,12 +11,16 @@ namespace MPSec.Features.SystemStatus;
 
 /// <summary>The System page: what the machine does, and the interfaces of the gateway. The machine is read only while somebody looks, slowly otherwise.</summary>
 public sealed partial class SystemPage(
-    ILiveFeeds<MachineSnapshot, MachinePoint> machines, ILiveFeeds<GatewaySnapshot, RatePoint> gateways, IStringLocalizer<SystemTexts> texts, TimeProvider time) : IDisposable
+    ILiveFeeds<MachineSnapshot, MachinePoint> machines, ILiveFeeds<GatewaySnapshot, RatePoint> gateways, IStringLocalizer<SystemTexts> texts,
+    TimeProvider time, NavigationManager navigation) : IDisposable
 {
     private const double FullPercent = 95;
+    private static readonly TimeRange s_usual = TimeRange.Parse("5m");
 
     private readonly ChartRing _ring = new(2);
     private IReadOnlyList<ChartSeries> _series = [];
+    private IReadOnlyList<PastLine> _past = [];
+    private TimeRange _range = s_usual;
     private LiveFeed<MachineSnapshot, MachinePoint>? _feed;
     private IDisposable? _subscription;
     private Sample<MachineSnapshot>? _sample;
@@ -26,6 +30,10 @@ public sealed partial class SystemPage(
     /// <summary>The gateway of this page.</summary>
     [CascadingParameter(Name = GatewayLink.Parameter)]
     public string Gateway { get; set; } = "host";
+
+    /// <summary>What time the chart shows, as <see cref="TimeRange"/> writes it; five minutes when nothing is said.</summary>
+    [SupplyParameterFromQuery(Name = "range")]
+    public string? Time { get; set; }
 
     private IStringLocalizer<SystemTexts> L => texts;
 
@@ -56,6 +64,7 @@ public sealed partial class SystemPage(
     protected override void OnInitialized()
     {
         _series = [new(L["HistoryCpu"], ChartLine.Area, 1), new(L["HistoryMemory"], ChartLine.Solid, 2)];
+        _past = [new("machine/cpu", L["HistoryCpu"], 1), new("machine/memory", L["HistoryMemory"], 2)];
         _feed = machines.Get(GatewayName.Host.Value);
         foreach (var point in _feed.History.ToArray())
         {
@@ -71,6 +80,21 @@ public sealed partial class SystemPage(
                 StateHasChanged();
             }
         }));
+    }
+
+    /// <inheritdoc/>
+    protected override void OnParametersSet() => _range = Time is null ? s_usual : TimeRange.Parse(Time);
+
+    private void SetRange(TimeRange? range) =>
+        navigation.NavigateTo(navigation.GetUriWithQueryParameter("range", range is null || range == s_usual ? null : range.Text), replace: true);
+
+    // Each step of zooming is a step back in the browser.
+    private void Zoom((DateTimeOffset From, DateTimeOffset To) stretch)
+    {
+        if (TimeRange.Between(stretch.From, stretch.To) is { } range)
+        {
+            navigation.NavigateTo(navigation.GetUriWithQueryParameter("range", range.Text));
+        }
     }
 
     private void Wake() => _feed?.Wake();

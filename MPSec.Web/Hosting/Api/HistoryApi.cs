@@ -44,8 +44,12 @@ public sealed record HistorySeriesName(string Name, string Unit);
 /// <param name="Error">Error number of the kernel.</param>
 /// <param name="ResetReason">Reason of an MPTCP reset (RFC 8684, MP_TCPRST).</param>
 /// <param name="Count">How many, for lost events.</param>
+/// <param name="BytesSent">Connection that ended: data it had sent by the last reading before, bytes; null where no reading saw it.</param>
+/// <param name="BytesReceived">Connection that ended: data it had received by the last reading before, bytes.</param>
+/// <param name="LastedSeconds">Connection that ended: how long it lasted, seconds; null when its begin was not heard.</param>
 public sealed record HistoryEventReply(
-    long Id, DateTimeOffset At, string Kind, string? Token, string? Interface, string? Local, string? Remote, int? AddressId, bool? Backup, int? Error, int? ResetReason, long? Count);
+    long Id, DateTimeOffset At, string Kind, string? Token, string? Interface, string? Local, string? Remote, int? AddressId, bool? Backup, int? Error, int? ResetReason, long? Count,
+    long? BytesSent, long? BytesReceived, double? LastedSeconds);
 
 /// <summary>A bucket.</summary>
 public sealed record HistoryPointReply(DateTimeOffset At, double Min, double Mean, double Max, long Count);
@@ -186,7 +190,8 @@ public static class HistoryApi
         return csv
             ? Csv(Table(events), $"mpsec-events-{gateway}.csv")
             : TypedResults.Json(events.Select(e => new HistoryEventReply(
-                e.Id, e.At, e.Kind, e.Token?.ToString("x8", CultureInfo.InvariantCulture), e.Interface, e.Local?.ToString(), e.Remote?.ToString(), e.AddressId, e.Backup, e.Error, e.ResetReason, e.Count)), MPSecCommandLine.Json);
+                e.Id, e.At, e.Kind, e.Token?.ToString("x8", CultureInfo.InvariantCulture), e.Interface, e.Local?.ToString(), e.Remote?.ToString(), e.AddressId, e.Backup, e.Error, e.ResetReason, e.Count,
+                e.BytesSent, e.BytesReceived, e.Lasted?.TotalSeconds)), MPSecCommandLine.Json);
     }
 
     private static bool TryTime(string text, out DateTimeOffset time)
@@ -221,10 +226,10 @@ public static class HistoryApi
 
     private static string Table(IEnumerable<HistoryEvent> events)
     {
-        var text = new StringBuilder("id,time,kind,token,interface,local,remote,address id,backup,error,reset reason,count\n");
+        var text = new StringBuilder("id,time,kind,token,interface,local,remote,address id,backup,error,reset reason,count,bytes sent,bytes received,lasted s\n");
         foreach (var e in events)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{e.Id},{e.At.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'},{e.Kind},{e.Token:x8},{Cell(e.Interface)},{e.Local},{e.Remote},{e.AddressId},{e.Backup},{e.Error},{e.ResetReason},{e.Count}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{e.Id},{e.At.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'},{e.Kind},{e.Token:x8},{Cell(e.Interface)},{e.Local},{e.Remote},{e.AddressId},{e.Backup},{e.Error},{e.ResetReason},{e.Count},{e.BytesSent},{e.BytesReceived},{e.Lasted?.TotalSeconds}\n");
         }
 
         return text.ToString();

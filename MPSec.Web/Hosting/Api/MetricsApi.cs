@@ -1,18 +1,23 @@
+using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Options;
 using MPSec.Components.Layout;
 using MPSec.Features.Multipath;
 using MPSec.Features.Settings;
+using MPSec.Features.SystemStatus;
 using MPSec.Hosting.Auth;
+using MPSec.Hosting.History;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Processes;
 using MPSec.Linux.Procfs;
+using MPSec.Linux.Values;
+using MPSec.Live;
 
 namespace MPSec.Hosting.Api;
 
 /// <summary>
 /// <c>/metrics</c> for Prometheus: for whoever is signed in or has a token, and for this machine itself when <see cref="MPSecOptions.MetricsForLoopback"/> says so.
-/// It shows what the samplers know and reads nothing itself. Labels are gateways, paths and interfaces only.
+/// It shows what the samplers know and reads nothing itself. Labels are what this machine has few of: gateways, paths, interfaces, processors, file systems, rules.
 /// </summary>
 public static class MetricsApi
 {
@@ -24,15 +29,18 @@ public static class MetricsApi
     /// <summary>Maps the endpoint.</summary>
     public static IEndpointRouteBuilder MapMetrics(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/metrics", (GatewayFeeds feeds, IShellState shell, MultipathService service, TimeProvider time) =>
-                TypedResults.Text(Render(feeds.Figures, shell.Gateways.Select(g => g.Name), service, time), "text/plain; version=0.0.4; charset=utf-8"))
+        app.MapGet("/metrics", (GatewayFeeds feeds, GatewayRecorder recorder, IShellState shell, MultipathService service, ILiveFeeds<MachineSnapshot, MachinePoint> machine, AlertService alerts, TimeProvider time) =>
+                TypedResults.Text(
+                    Render(feeds.Figures, recorder.Joins, shell.Gateways.Select(g => g.Name), service, machine.Get(GatewayName.Host.Value).Store.Current?.Value, alerts.Raised, time), "text/plain; version=0.0.4; charset=utf-8"))
             .RequireAuthorization(policy => policy.RequireAssertion(c => UserRole.May(c.User, UserRole.Viewer)
                 || (c.Resource is HttpContext context && context.RequestServices.GetRequiredService<IOptions<MPSecOptions>>().Value.MetricsForLoopback && IsLocal(context))));
         return app;
     }
 
     /// <summary>The text for <paramref name="feeds"/> of gateways in <paramref name="known"/>: a made-up name, for which a sampler may live for a while, makes no labels.</summary>
-    internal static string Render(IEnumerable<FeedFigures> feeds, IEnumerable<string> known, MultipathService service, TimeProvider time)
+    internal static string Render(
+        IEnumerable<FeedFigures> feeds, Func<string, IReadOnlyDictionary<string, PathJoins>> joins, IEnumerable<string> known, MultipathService service, MachineSnapshot? machine, IEnumerable<AlertFacts> raised,
+        TimeProvider time)
     {
         var text = new MetricsText();
         text.Gauge("mpsec_build_info", "Version of MPSec and of the kernel; always 1.", 1, ("kernel", KernelRelease.Read() ?? ""), ("version", AboutFacts.Version));
@@ -48,14 +56,44 @@ public static class MetricsApi
             if (sample?.Value is { } snapshot)
             {
                 text.Gauge("mpsec_sample_age_seconds", "Age of the values shown for the gateway.", time.GetElapsedTime(sample.ValueTimestamp).TotalSeconds, gateway);
-                Gateway(text, gateway, snapshot, service.Paths(snapshot));
+                Gateway(text, gateway, snapshot, service.Paths(snapshot), joins(feed.Gateway));
             }
         }
 
+        Machine(text, machine);
+        Alerts(text, raised);
         return text.ToString();
     }
 
-    private static void Gateway(MetricsText text, (string, string) gateway, GatewaySnapshot snapshot, PathsSnapshot paths)
+    private static void Machine(MetricsText text, MachineSnapshot? machine)
+    {
+        text.Gauge("mpsec_machine_cpu_busy_ratio", "Part of the processor time that was used in the last interval; absent before two readings.", machine?.Cpu?.Busy / 100);
+        foreach (var processor in machine?.Processors ?? [])
+        {
+            text.Gauge("mpsec_machine_processor_busy_ratio", "Part of the time of one processor that was used in the last interval.", processor.Busy / 100, ("processor", processor.Number.ToString(CultureInfo.InvariantCulture)));
+        }
+
+        text.Gauge("mpsec_machine_load1", "Load average over one minute.", machine?.Reading.Load?.One);
+        text.Gauge("mpsec_machine_memory_bytes", "Memory that the kernel manages.", machine?.Reading.Memory?.Total);
+        text.Gauge("mpsec_machine_memory_available_bytes", "Memory that programs could have without swapping.", machine?.Reading.Memory?.Available);
+        foreach (var files in machine?.Reading.FileSystems ?? [])
+        {
+            text.Gauge("mpsec_machine_filesystem_bytes", "Size of a file system.", files.Size, ("mountpoint", files.MountPoint));
+            text.Gauge("mpsec_machine_filesystem_available_bytes", "What users can still have of a file system.", files.Available, ("mountpoint", files.MountPoint));
+        }
+    }
+
+    // A rule without an alert is told too: an alert that is not there any more must go down to zero.
+    private static void Alerts(MetricsText text, IEnumerable<AlertFacts> raised)
+    {
+        var counts = raised.GroupBy(a => a.Rule).ToDictionary(g => g.Key, g => g.Count());
+        foreach (var rule in Enum.GetValues<AlertRule>())
+        {
+            text.Gauge("mpsec_alerts", "Alerts that are raised now, by rule.", counts.GetValueOrDefault(rule), ("rule", MetricsText.SnakeCase(rule.ToString())));
+        }
+    }
+
+    private static void Gateway(MetricsText text, (string, string) gateway, GatewaySnapshot snapshot, PathsSnapshot paths, IReadOnlyDictionary<string, PathJoins> joins)
     {
         text.Gauge("mpsec_mptcp_enabled", "1 when new sockets may speak MPTCP, 0 when not; absent on a kernel without it.", paths.MptcpEnabled is { } on ? on ? 1 : 0 : null, gateway);
         text.Gauge("mpsec_connections", "MPTCP connections now, by how they go on.", paths.Connections - paths.Fallbacks, gateway, ("protocol", "mptcp"));
@@ -78,7 +116,7 @@ public static class MetricsApi
         var links = snapshot.Reading.Links.GroupBy(l => l.Index).ToDictionary(g => g.Key, g => g.First());
         foreach (var lane in paths.Lanes)
         {
-            (string, string)[] path = [gateway, ("path", lane.Number.ToString(System.Globalization.CultureInfo.InvariantCulture)), ("interface", lane.Name)];
+            (string, string)[] path = [gateway, ("path", lane.Number.ToString(CultureInfo.InvariantCulture)), ("interface", lane.Name)];
             foreach (var state in Enum.GetValues<PathState>())
             {
                 text.Gauge("mpsec_path_state", "1 for the state that the path is in, 0 for the others.", lane.State == state ? 1 : 0, [.. path, ("state", state.ToString().ToLowerInvariant())]);
@@ -90,6 +128,8 @@ public static class MetricsApi
             text.Gauge("mpsec_path_rtt_seconds", "Smoothed round-trip time, mean over the subflows of the path; absent without one.", lane.RttMs / 1000, path);
             text.Gauge("mpsec_path_retransmitted_ratio", "Part of the sent bytes that were sent again in the last interval; absent when nothing was sent.", lane.RetransmittedPercent / 100, path);
             text.Gauge("mpsec_path_subflows", "Established subflows of the path.", lane.Subflows, path);
+            text.Counter("mpsec_path_joins_total", "Joins over the path whose outcome is known, since MPSec listens.", joins.GetValueOrDefault(lane.Name).Tried, path);
+            text.Counter("mpsec_path_join_failures_total", "Joins over the path that this side began and that failed, since MPSec listens.", joins.GetValueOrDefault(lane.Name).Failed, path);
             var counters = lane.InterfaceIndex is { } index && links.TryGetValue(index, out var link) ? link.Counters : null;
             text.Counter("mpsec_path_transmit_bytes_total", "Bytes that the interface of the path sent.", counters?.TxBytes, path);
             text.Counter("mpsec_path_receive_bytes_total", "Bytes that the interface of the path received.", counters?.RxBytes, path);

@@ -23,7 +23,8 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
     private readonly Dictionary<int, (string Name, bool Up)> _links = [];
     private readonly HashSet<(int Index, IpPrefix Prefix)> _prefixes = [];
     private readonly Dictionary<IPAddress, int> _owners = []; // stays after an address is gone: its subflows end a little later
-    private readonly Dictionary<uint, (string? Local, string? Remote, string? Interface)> _connections = [];
+    private readonly Dictionary<uint, Connection> _connections = [];
+    private readonly JoinLog _joins = new(time);
     private bool _begun;
 
     /// <summary>Begins with what there is, so that only changes become events. Called again when the namespace was made anew.</summary>
@@ -35,6 +36,7 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
             _links.Clear();
             _prefixes.Clear();
             _connections.Clear();
+            _joins.Forget();
             foreach (var link in reading.Links)
             {
                 _links[link.Index] = (link.Name, IsUp(link));
@@ -49,6 +51,32 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
             if (access is MptcpEventAccess.NotPermitted or MptcpEventAccess.NotInKernel)
             {
                 record(New(HistoryEventKind.NotHeard) with { Error = access == MptcpEventAccess.NotPermitted ? Eperm : Eopnotsupp });
+            }
+        }
+    }
+
+    /// <summary>Joins by interface.</summary>
+    public IReadOnlyDictionary<string, PathJoins> Joins()
+    {
+        lock (_lock)
+        {
+            return _joins.Read();
+        }
+    }
+
+    /// <summary>Remembers what the connections have carried so far: the kernel tells nothing of it when one ends.</summary>
+    public void See(GatewayReading reading)
+    {
+        ArgumentNullException.ThrowIfNull(reading);
+        lock (_lock)
+        {
+            _joins.See(reading);
+            foreach (var read in reading.Connections)
+            {
+                if (read.Token is { } token && _connections.TryGetValue(token, out var known))
+                {
+                    (known.Sent, known.Received) = ((long?)read.BytesSent, (long?)read.BytesReceived);
+                }
             }
         }
     }
@@ -76,6 +104,7 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
                     record(New(HistoryEventKind.IpRemoved) with { Interface = NameOf(address.InterfaceIndex), Local = address.Prefix.ToString() });
                     break;
                 case EventsLost:
+                    _joins.Forget();
                     record(New(HistoryEventKind.Lost) with { Count = 1 });
                     break;
             }
@@ -127,11 +156,17 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
 
         var (local, remote) = (e.Local?.ToString(), e.Remote?.ToString());
         var device = NameOf(e.InterfaceIndex ?? (e.Local is { } l && _owners.TryGetValue(l.Address, out var index) ? index : 0));
-        if (e is { Kind: MptcpEventKind.Created or MptcpEventKind.Established, Token: { } token } && _connections.Count < MostConnections)
+        kind = _joins.IsFailure(e, device) ? HistoryEventKind.SubflowFailed : kind;
+        Connection? was = null;
+        if (e is { Kind: MptcpEventKind.Created, Token: { } token } && _connections.Count < MostConnections)
         {
-            _connections[token] = (local, remote, device);
+            _connections[token] = new(local, remote, time.GetTimestamp());
         }
-        else if (e is { Kind: MptcpEventKind.Closed, Token: { } ended } && _connections.Remove(ended, out var was))
+        else if (e is { Kind: MptcpEventKind.Established, Token: { } established } && !_connections.ContainsKey(established) && _connections.Count < MostConnections)
+        {
+            _connections[established] = new(local, remote, null);
+        }
+        else if (e is { Kind: MptcpEventKind.Closed, Token: { } ended } && _connections.Remove(ended, out was))
         {
             // The kernel tells the token only.
             (local, remote) = (was.Local, was.Remote);
@@ -147,6 +182,9 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
             Backup = e.Backup,
             Error = e.Error,
             ResetReason = (int?)e.ResetReason,
+            BytesSent = was?.Sent,
+            BytesReceived = was?.Received,
+            Lasted = was?.Begun is { } begun ? time.GetElapsedTime(begun) : null,
         });
     }
 
@@ -160,4 +198,20 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
     private string? NameOf(int index) => _links.TryGetValue(index, out var link) ? link.Name : null;
 
     private HistoryEvent New(string kind) => new() { Scope = gateway, At = time.GetUtcNow(), Kind = kind };
+
+    /// <param name="local">Local address and port.</param>
+    /// <param name="remote">The peer's.</param>
+    /// <param name="begun">Monotonic time of its begin; null when that was not heard.</param>
+    private sealed class Connection(string? local, string? remote, long? begun)
+    {
+        public string? Local => local;
+
+        public string? Remote => remote;
+
+        public long? Begun => begun;
+
+        public long? Sent { get; set; }
+
+        public long? Received { get; set; }
+    }
 }

@@ -26,6 +26,9 @@ public sealed class GatewaySeries : ISeriesSource<GatewaySnapshot>
         return name switch
         {
             _ when name.StartsWith("counter/", StringComparison.Ordinal) => "1/s",
+            "machine/load" or "machine/tasks" => "",
+            _ when name.StartsWith("machine/temperature/", StringComparison.Ordinal) => "°C",
+            _ when name.StartsWith("machine/", StringComparison.Ordinal) => name.EndsWith("-used", StringComparison.Ordinal) ? "byte" : "%",
             _ when name.EndsWith("/rtt", StringComparison.Ordinal) => "ms",
             _ when name.EndsWith("-packets", StringComparison.Ordinal) || name.EndsWith("-errors", StringComparison.Ordinal) || name.EndsWith("-drops", StringComparison.Ordinal) => "1/s",
             _ when name.StartsWith("interface/", StringComparison.Ordinal) || name.StartsWith("path/", StringComparison.Ordinal) || name.EndsWith("-rate", StringComparison.Ordinal) => "bit/s",

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using MPSec.Data;
 using MPSec.Data.History;
+using MPSec.Features.SystemStatus;
 using MPSec.Linux.Gateways;
 using MPSec.Live;
 
@@ -18,6 +19,8 @@ public static class HistorySetup
                 provider.GetRequiredService<StateFolder>(), settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<HistoryStore>>()))
             .AddHostedService(provider => provider.GetRequiredService<HistoryStore>())
             .AddSingleton<ISeriesSource<GatewaySnapshot>, GatewaySeries>()
+            .AddSingleton<ISeriesSource<MachineSnapshot>, MachineSeries>()
+            .AddSingleton(typeof(SeriesRecorder<>))
             .AddSingleton<GatewayRecorder>();
     }
 }
