@@ -57,6 +57,9 @@ public static class HistoryEventKind
     /// <summary>The kernel threw events away, because more happened than its buffer holds.</summary>
     public const string Lost = "events-lost";
 
+    /// <summary>Events of connections that MPSec did not keep, because there were too many.</summary>
+    public const string Skipped = "events-skipped";
+
     /// <summary>MPTCP events of this gateway cannot be heard.</summary>
     public const string NotHeard = "events-not-heard";
 
@@ -64,6 +67,6 @@ public static class HistoryEventKind
     public static IReadOnlyList<string> All { get; } =
     [
         ConnectionCreated, ConnectionEstablished, ConnectionClosed, SubflowEstablished, SubflowClosed, SubflowFailed, PriorityChanged, AddressAnnounced, AddressWithdrawn, ListenerCreated, ListenerClosed,
-        LinkUp, LinkDown, LinkAdded, LinkRemoved, IpAdded, IpRemoved, Lost, NotHeard,
+        LinkUp, LinkDown, LinkAdded, LinkRemoved, IpAdded, IpRemoved, Lost, Skipped, NotHeard,
     ];
 }

@@ -24,7 +24,7 @@ public sealed class EventWords(IStringLocalizer<ConnectionsTexts> texts)
             HistoryEventKind.ConnectionCreated or HistoryEventKind.SubflowEstablished or HistoryEventKind.AddressAnnounced or HistoryEventKind.ListenerCreated or HistoryEventKind.IpAdded or HistoryEventKind.LinkAdded => "add",
             HistoryEventKind.ConnectionEstablished or HistoryEventKind.LinkUp => "ok",
             HistoryEventKind.PriorityChanged => "standby",
-            HistoryEventKind.Lost or HistoryEventKind.NotHeard => "warn",
+            HistoryEventKind.Lost or HistoryEventKind.Skipped or HistoryEventKind.NotHeard => "warn",
             HistoryEventKind.LinkDown or HistoryEventKind.SubflowFailed => "bad",
             _ => "close",
         };
@@ -37,7 +37,7 @@ public sealed class EventWords(IStringLocalizer<ConnectionsTexts> texts)
         return e switch
         {
             { Kind: HistoryEventKind.LinkDown or HistoryEventKind.LinkRemoved or HistoryEventKind.SubflowFailed } or { Kind: HistoryEventKind.SubflowClosed, Error: > 0 } => "bad",
-            { Kind: HistoryEventKind.Lost or HistoryEventKind.NotHeard } => "warn",
+            { Kind: HistoryEventKind.Lost or HistoryEventKind.Skipped or HistoryEventKind.NotHeard } => "warn",
             _ => null,
         };
     }
@@ -57,6 +57,8 @@ public sealed class EventWords(IStringLocalizer<ConnectionsTexts> texts)
         {
             case HistoryEventKind.Lost:
                 return texts["EventLostWhy"];
+            case HistoryEventKind.Skipped:
+                return texts["EventSkippedWhy", Figures.Count(e.Count)];
             case HistoryEventKind.NotHeard:
                 return texts[e.Error == 1 ? "EventNotPermitted" : "EventNotInKernel"];
         }

@@ -15,6 +15,12 @@ namespace MPSec.Hosting.History;
 /// <param name="record">Receives the events in order.</param>
 public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<HistoryEvent> record)
 {
+    /// <summary>Most events of connections kept per second in the long run; a storm of connections must not push everything else out of the timeline.</summary>
+    public const int MostPerSecond = 200;
+
+    /// <summary>Most events of connections kept at once after a quiet time.</summary>
+    public const int MostAtOnce = 2000;
+
     private const int MostConnections = 50_000;
     private const int Eperm = 1;
     private const int Eopnotsupp = 95;
@@ -25,6 +31,9 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
     private readonly Dictionary<IPAddress, int> _owners = []; // stays after an address is gone: its subflows end a little later
     private readonly Dictionary<uint, Connection> _connections = [];
     private readonly JoinLog _joins = new(time);
+    private double _budget = MostAtOnce;
+    private long _budgetAt = time.GetTimestamp();
+    private long _skipped;
     private bool _begun;
 
     /// <summary>Begins with what there is, so that only changes become events. Called again when the namespace was made anew.</summary>
@@ -71,6 +80,7 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
         lock (_lock)
         {
             _joins.See(reading);
+            TellSkipped();
             foreach (var read in reading.Connections)
             {
                 if (read.Token is { } token && _connections.TryGetValue(token, out var known))
@@ -172,6 +182,13 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
             (local, remote) = (was.Local, was.Remote);
         }
 
+        if (!MayKeep())
+        {
+            _skipped++;
+            return;
+        }
+
+        TellSkipped();
         record(New(kind) with
         {
             Token = e.Token,
@@ -186,6 +203,30 @@ public sealed class GatewayEventLog(string gateway, TimeProvider time, Action<Hi
             BytesReceived = was?.Received,
             Lasted = was?.Begun is { } begun ? time.GetElapsedTime(begun) : null,
         });
+    }
+
+    private bool MayKeep()
+    {
+        var now = time.GetTimestamp();
+        _budget = Math.Min(MostAtOnce, _budget + (time.GetElapsedTime(_budgetAt, now).TotalSeconds * MostPerSecond));
+        _budgetAt = now;
+        if (_budget < 1)
+        {
+            return false;
+        }
+
+        _budget--;
+        return true;
+    }
+
+    // One row for all that were left out since the last one that was kept.
+    private void TellSkipped()
+    {
+        if (_skipped > 0)
+        {
+            record(New(HistoryEventKind.Skipped) with { Count = _skipped });
+            _skipped = 0;
+        }
     }
 
     /// <summary>Whether the address is new.</summary>
