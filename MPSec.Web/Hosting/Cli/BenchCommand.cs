@@ -14,6 +14,8 @@ namespace MPSec.Hosting.Cli;
 public static class BenchCommand
 {
     private static readonly Option<int> s_rounds = new("--rounds") { Description = "Alternating rounds, 7 to 1000", DefaultValueFactory = _ => 7 };
+    private static readonly Option<int> s_dashboards = new("--dashboards") { Description = "Dashboards at once, 2 to 500", DefaultValueFactory = _ => DashboardsBench.BarDashboards };
+    private static readonly Option<int> s_seconds = new("--seconds") { Description = "Length of a measurement, 5 to 3600", DefaultValueFactory = _ => 30 };
     private static readonly Option<bool> s_json = MPSecCommandLine.JsonOption();
 
     /// <summary>The verb.</summary>
@@ -26,17 +28,29 @@ public static class BenchCommand
             RunAsync(parse, "changes", (rounds, runner, step) => new ChangesBench(runner, TimeProvider.System).RunAsync(rounds, ChangesBench.Paths, ChangesBench.RoutesPerPath, step, cancellationToken), Text, r => r.Passed));
         var history = new Command("history", "History: ingest, size and a query of 30 days against plain rows in SQLite") { s_rounds, s_json };
         history.SetAction((parse, cancellationToken) => RunAsync(parse, "history", (rounds, _, step) => new HistoryBench(TimeProvider.System).RunAsync(rounds, step, cancellationToken), Text, r => r.Passed, needsRoot: false));
-        return new Command("bench", "Measure MPSec on this machine") { sampling, changes, history };
+        var dashboards = new Command("dashboards", "Processor time, memory and bytes of many dashboards against one, and the time from the kernel to the page") { s_dashboards, s_seconds, s_json };
+        dashboards.SetAction((parse, cancellationToken) =>
+        {
+            var (count, seconds) = (Number(parse, s_dashboards, 2, 500), Number(parse, s_seconds, 5, 3600));
+            return RunAsync(parse, "dashboards", (runner, step) => new DashboardsBench(runner, TimeProvider.System).RunAsync(count, seconds, step, cancellationToken), Text, r => r.Passed);
+        });
+        var chart = new Command("chart", "One update of a live chart of 3 x 3,600 points against plain uPlot, in a headless Chromium") { s_rounds, s_json };
+        chart.SetAction((parse, cancellationToken) => RunAsync(parse, "chart", (rounds, runner, step) => new ChartBench(runner).RunAsync(rounds, step, cancellationToken), Text, r => r.Passed, needsRoot: false));
+        return new Command("bench", "Measure MPSec on this machine") { sampling, changes, history, dashboards, chart };
     }
 
-    private static async Task<int> RunAsync<T>(ParseResult parse, string name, Func<int, ICommandRunner, Action<string>, Task<T>> run, Func<T, string> text, Func<T, bool> passed, bool needsRoot = true)
-    {
-        var rounds = parse.GetValue(s_rounds);
-        if (rounds is < 7 or > 1000)
-        {
-            throw new CliException(CliExitCode.Usage, "rounds: give a whole number from 7 to 1000");
-        }
+    private static int Number(ParseResult parse, Option<int> option, int least, int most) =>
+        parse.GetValue(option) is var value && value >= least && value <= most
+            ? value : throw new CliException(CliExitCode.Usage, $"{option.Name.TrimStart('-')}: give a whole number from {least} to {most}");
 
+    private static Task<int> RunAsync<T>(ParseResult parse, string name, Func<int, ICommandRunner, Action<string>, Task<T>> run, Func<T, string> text, Func<T, bool> passed, bool needsRoot = true)
+    {
+        var rounds = Number(parse, s_rounds, 7, 1000);
+        return RunAsync(parse, name, (runner, step) => run(rounds, runner, step), text, passed, needsRoot);
+    }
+
+    private static async Task<int> RunAsync<T>(ParseResult parse, string name, Func<ICommandRunner, Action<string>, Task<T>> run, Func<T, string> text, Func<T, bool> passed, bool needsRoot = true)
+    {
         if (needsRoot && LibC.GetEffectiveUserId() != 0)
         {
             throw new CliException(CliExitCode.NotPermitted, $"bench {name} makes network namespaces: run it as root");
@@ -45,7 +59,7 @@ public static class BenchCommand
         T report;
         try
         {
-            report = await run(rounds, new CommandRunner(TimeProvider.System), step => Console.Error.WriteLine("bench: " + step));
+            report = await run(new CommandRunner(TimeProvider.System), step => Console.Error.WriteLine("bench: " + step));
         }
         catch (Exception e) when (e is ProgramMissingException or MptcpSocketException { IsNotInKernel: true } or ChangeException { Fault: ChangeFault.NotAvailable })
         {
@@ -73,6 +87,46 @@ public static class BenchCommand
         Line(text, $"  load average {report.Rounds.Min(r => r.Load):0.00} to {report.Rounds.Max(r => r.Load):0.00}, {report.Rounds.Count} rounds, medians");
         Line(text, $"");
         Bar(text, report.PreviewHolds, $"preview in {report.PreviewMs:0.0} ms, below {ChangesBench.PreviewBarMs:0} ms");
+        return text.ToString();
+    }
+
+    /// <summary>The report as a page of text.</summary>
+    internal static string Text(DashboardsReport report)
+    {
+        var text = new StringBuilder();
+        Line(text, $"Dashboards: the Multipath page of a gateway with three paths, one reading a second, {report.Seconds} s each");
+        Line(text, $"");
+        Line(text, $"                       {report.One.Dashboards,6} {report.Many.Dashboards,8}");
+        Line(text, $"  processor time       {report.One.CpuPercent,6:0.0} {report.Many.CpuPercent,8:0.0} % of a core   ratio {report.CpuRatio:0.0}");
+        Line(text, $"  objects              {report.One.ManagedBytes / 1048576,6:0.0} {report.Many.ManagedBytes / 1048576,8:0.0} MiB   {report.MiBPerDashboard:0.00} MiB for one more");
+        Line(text, $"  memory held          {report.One.ResidentBytes / 1048576,6:0.0} {report.Many.ResidentBytes / 1048576,8:0.0} MiB   {report.ResidentMiBPerDashboard:0.00} MiB for one more");
+        Line(text, $"  changes per second   {report.One.RendersPerSecond,6:0.0} {report.Many.RendersPerSecond,8:0.0} each");
+        Line(text, $"  on the wire          {report.One.BytesPerSecond / 1024,6:0.0} {report.Many.BytesPerSecond / 1024,8:0.0} KiB a second each, {report.Many.BytesPerChartTick ?? double.NaN:0} bytes per chart and tick");
+        Line(text, report.LatencyP95 is null ? $"  kernel to page       –: no Chromium is installed" : (FormattableString)$"  kernel to page       median {report.LatencyMedian:0.00} s, 95th percentile {report.LatencyP95:0.00} s of {report.LatencySeconds!.Count}");
+        Line(text, $"  load average {report.One.Load:0.00} and {report.Many.Load:0.00}");
+        Line(text, $"");
+        Bar(text, report.CpuHolds, $"processor time {report.CpuRatio:0.0} times that of one, at most {DashboardsBench.CpuBar:0} for {DashboardsBench.BarDashboards}");
+        Bar(text, report.MemoryHolds, $"{report.MiBPerDashboard:0.00} MiB per dashboard, at most {DashboardsBench.MemoryBar:0}");
+        Bar(text, report.BytesHold, $"{report.Many.BytesPerChartTick ?? double.NaN:0} bytes per chart and tick, at most {DashboardsBench.ChartBar:0}");
+        if (report.LatencyP95 is not null)
+        {
+            Bar(text, report.LatencyHolds, $"kernel to page {report.LatencyP95:0.00} s, at most {DashboardsBench.LatencyBar:0.0}");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>The report as a page of text.</summary>
+    internal static string Text(ChartReport report)
+    {
+        var text = new StringBuilder();
+        Line(text, $"One update of a chart of {report.Series} x {report.Points} points");
+        Line(text, $"");
+        Line(text, $"  live chart  {report.OwnMs,6:0.00} ms");
+        Line(text, $"  uPlot       {report.PlainMs,6:0.00} ms   ratio {report.Ratio:0.00}");
+        Line(text, $"  load average {report.Loads.Min():0.00} to {report.Loads.Max():0.00}, {report.Loads.Count} rounds, medians");
+        Line(text, $"");
+        Bar(text, report.Passed, $"{report.Ratio:0.00} times plain uPlot, at most {ChartBench.RatioBar:0.0}");
         return text.ToString();
     }
 

@@ -1,0 +1,207 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.RegularExpressions;
+using MPSec.Data;
+using MPSec.Linux.Processes;
+
+namespace MPSec.Hosting.Bench;
+
+/// <summary>What a server needs now.</summary>
+/// <param name="CpuSeconds">Processor time since its start, s.</param>
+/// <param name="ResidentBytes">Memory that it holds.</param>
+/// <param name="ManagedBytes">Memory of its objects, with what the collector has not collected yet.</param>
+internal readonly record struct ServerFigures(double CpuSeconds, double ResidentBytes, double ManagedBytes);
+
+/// <summary>A server of the bench: the same program with a state folder of its own on a free port of the loopback interface. An administrator is signed in.</summary>
+internal sealed partial class BenchServer : IAsyncDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    private readonly string _root = Directory.CreateTempSubdirectory("mpsec-bench-server-").FullName;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CookieContainer _cookies = new();
+    private Task<CommandResult> _run = Task.FromCanceled<CommandResult>(new(true));
+
+    private BenchServer()
+    {
+    }
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>The administrator.</summary>
+    public HttpClient Client { get; private set; } = null!;
+
+    /// <summary>His cookies.</summary>
+    public string Cookies => _cookies.GetCookieHeader(Address);
+
+    /// <summary>The cookies by name.</summary>
+    public IEnumerable<Cookie> CookieList => _cookies.GetCookies(Address);
+
+    /// <summary>Starts it and signs in.</summary>
+    /// <exception cref="IOException">It did not start; the message holds what it said.</exception>
+    public static async Task<BenchServer> StartAsync(ICommandRunner runner, int sampleIntervalMs, CancellationToken cancellationToken)
+    {
+        var server = new BenchServer();
+        try
+        {
+            await server.RunAsync(runner, sampleIntervalMs, cancellationToken);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>What it needs now.</summary>
+    public async Task<ServerFigures> FiguresAsync(CancellationToken cancellationToken)
+    {
+        var text = await Client.GetStringAsync(new Uri(Address, "/metrics"), cancellationToken);
+        return new(Value("process_cpu_seconds_total"), Value("process_resident_memory_bytes"), Value("process_managed_memory_bytes"));
+
+        double Value(string name) => Regex.Match(text, $"^{name} (.+)$", RegexOptions.Multiline) is { Success: true } found
+            ? double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : throw new FormatException($"/metrics has no {name}");
+    }
+
+    /// <summary>Has it collect everything that is garbage, by the runtime's own diagnostic port (dotnet/diagnostics, ipc-protocol.md: a heap dump without its reader).</summary>
+    /// <exception cref="IOException">The port does not answer.</exception>
+    public async Task CollectAsync(CancellationToken cancellationToken)
+    {
+        var pid = (await File.ReadAllTextAsync(new StateFolder(Path.Combine(_root, "state")).PidFile, cancellationToken)).Trim();
+        var port = Directory.EnumerateFileSystemEntries(Path.GetTempPath(), $"dotnet-diagnostic-{pid}-*-socket").FirstOrDefault() ?? throw new IOException("the server has no diagnostic port");
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(port), cancellationToken);
+        await using var stream = new NetworkStream(socket);
+        await stream.WriteAsync(Request(), cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(5));
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            while (await stream.ReadAsync(buffer, limit.Token) > 0)
+            {
+                // Only the collection is wanted.
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Long enough for a heap of this size.
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Client?.Dispose();
+        await _stop.CancelAsync();
+        await Task.WhenAny(_run);
+        _ = _run.Exception; // how it ended is of no interest any more
+        _stop.Dispose();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    [GeneratedRegex("name=\"__RequestVerificationToken\"[^>]* value=\"([^\"]+)\"")]
+    private static partial Regex FormToken();
+
+    /// <summary>EventPipe CollectTracing2 of the provider that collects when a session with the keyword GCHeapCollect begins.</summary>
+    private static byte[] Request()
+    {
+        using var payload = new MemoryStream();
+        using (var writer = new BinaryWriter(payload, Encoding.Unicode, leaveOpen: true))
+        {
+            writer.Write(16u); // MB of buffer
+            writer.Write(1u); // format
+            writer.Write(false); // no rundown
+            writer.Write(1u); // one provider
+            writer.Write(0x800000ul);
+            writer.Write(4u); // informational
+            const string Provider = "Microsoft-Windows-DotNETRuntime\0";
+            writer.Write((uint)Provider.Length);
+            writer.Write(Encoding.Unicode.GetBytes(Provider));
+            writer.Write(0u); // no filter
+        }
+
+        var body = payload.ToArray();
+        var request = new byte[20 + body.Length];
+        Encoding.ASCII.GetBytes("DOTNET_IPC_V1\0", request);
+        BinaryPrimitives.WriteUInt16LittleEndian(request.AsSpan(14), (ushort)request.Length);
+        (request[16], request[17]) = (2, 3);
+        body.CopyTo(request, 20);
+        return request;
+    }
+
+    private async Task RunAsync(ICommandRunner runner, int sampleIntervalMs, CancellationToken cancellationToken)
+    {
+        var (address, link) = (new TaskCompletionSource<string>(), new TaskCompletionSource<string>());
+        var said = new StringBuilder();
+        var program = Environment.ProcessPath is { } path && Path.GetFileName(path) == "mpsec" ? path : Path.Combine(AppContext.BaseDirectory, "mpsec");
+        var environment = new Dictionary<string, string>
+        {
+            ["MPSEC__MetricsForLoopback"] = "true",
+            ["MPSEC__SampleIntervalMs"] = sampleIntervalMs.ToString(CultureInfo.InvariantCulture),
+        };
+        foreach (var name in new[] { "DOTNET_ROOT", "HOME", "TMPDIR" })
+        {
+            if (Environment.GetEnvironmentVariable(name) is { Length: > 0 } value)
+            {
+                environment[name] = value;
+            }
+        }
+
+        _run = runner.RunAsync(
+            new(program, "serve", "--state", Path.Combine(_root, "state"), "--urls", "http://127.0.0.1:0")
+            {
+                Timeout = TimeSpan.FromDays(1),
+                Environment = environment,
+                OnLine = line =>
+                {
+                    lock (said)
+                    {
+                        if (said.Length < 10_000)
+                        {
+                            said.AppendLine(line.Text);
+                        }
+                    }
+
+                    _ = line.Text.StartsWith("MPSec listens on ", StringComparison.Ordinal) && address.TrySetResult(line.Text["MPSec listens on ".Length..]);
+                    _ = line.Text.StartsWith("First administrator: ", StringComparison.Ordinal) && link.TrySetResult(line.Text["First administrator: ".Length..]);
+                },
+            },
+            _stop.Token);
+        var ready = Task.WhenAll(address.Task, link.Task);
+        if (await Task.WhenAny(ready, _run, Task.Delay(s_patience, cancellationToken)) != ready)
+        {
+            lock (said)
+            {
+                throw new IOException($"the server did not start: {said.ToString().Trim()}");
+            }
+        }
+
+        Address = new(await address.Task);
+        Client = new(new SocketsHttpHandler { CookieContainer = _cookies, AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = s_patience };
+        Client.DefaultRequestHeaders.Add("Origin", Address.GetLeftPart(UriPartial.Authority));
+        Client.DefaultRequestHeaders.Add("Accept", "text/html");
+        var setup = new Uri(Address, new Uri(await link.Task).PathAndQuery);
+        var token = Regex.Match(setup.Query, "token=([^&]+)").Groups[1].Value;
+        var password = Guid.NewGuid().ToString();
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
+        {
+            ["__RequestVerificationToken"] = FormToken().Match(await Client.GetStringAsync(setup, cancellationToken)).Groups[1].Value,
+            ["token"] = token,
+            ["name"] = "bench",
+            ["password"] = password,
+            ["repeated"] = password,
+            ["gateway"] = "host",
+        });
+        using var answer = await Client.PostAsync(new Uri(Address, "/account/setup"), form, cancellationToken);
+        if (answer.Headers.Location?.ToString().StartsWith("/setup", StringComparison.Ordinal) != false)
+        {
+            throw new IOException($"the first administrator could not sign in: {(int)answer.StatusCode}");
+        }
+    }
+}
