@@ -16,6 +16,7 @@ public static class BenchCommand
     private static readonly Option<int> s_rounds = new("--rounds") { Description = "Alternating rounds, 7 to 1000", DefaultValueFactory = _ => 7 };
     private static readonly Option<int> s_dashboards = new("--dashboards") { Description = "Dashboards at once, 2 to 500", DefaultValueFactory = _ => DashboardsBench.BarDashboards };
     private static readonly Option<int> s_seconds = new("--seconds") { Description = "Length of a measurement, 5 to 3600", DefaultValueFactory = _ => 30 };
+    private static readonly Option<int> s_minutes = new("--minutes") { Description = "How long, 4 to 1440", DefaultValueFactory = _ => 120 };
     private static readonly Option<bool> s_json = MPSecCommandLine.JsonOption();
 
     /// <summary>The verb.</summary>
@@ -36,7 +37,13 @@ public static class BenchCommand
         });
         var chart = new Command("chart", "One update of a live chart of 3 x 3,600 points against plain uPlot, in a headless Chromium") { s_rounds, s_json };
         chart.SetAction((parse, cancellationToken) => RunAsync(parse, "chart", (rounds, runner, step) => new ChartBench(runner).RunAsync(rounds, step, cancellationToken), Text, r => r.Passed, needsRoot: false));
-        return new Command("bench", "Measure MPSec on this machine") { sampling, changes, history, dashboards, chart };
+        var soak = new Command("soak", "Memory over hours: ten readings a second of 1,000 connections on 20 dashboards") { s_minutes, s_json };
+        soak.SetAction((parse, cancellationToken) =>
+        {
+            var minutes = Number(parse, s_minutes, 4, 1440);
+            return RunAsync(parse, "soak", (runner, step) => new SoakBench(runner, TimeProvider.System).RunAsync(minutes, step, cancellationToken), Text, r => r.Passed);
+        });
+        return new Command("bench", "Measure MPSec on this machine") { sampling, changes, history, dashboards, chart, soak };
     }
 
     private static int Number(ParseResult parse, Option<int> option, int least, int most) =>
@@ -127,6 +134,20 @@ public static class BenchCommand
         Line(text, $"  load average {report.Loads.Min():0.00} to {report.Loads.Max():0.00}, {report.Loads.Count} rounds, medians");
         Line(text, $"");
         Bar(text, report.Passed, $"{report.Ratio:0.00} times plain uPlot, at most {ChartBench.RatioBar:0.0}");
+        return text.ToString();
+    }
+
+    /// <summary>The report as a page of text.</summary>
+    internal static string Text(SoakReport report)
+    {
+        var text = new StringBuilder();
+        Line(text, $"Soak of {report.Points[^1].Minutes:0} min: {report.Connections} connections, ten readings a second, {report.Dashboards} dashboards");
+        Line(text, $"");
+        Line(text, $"  objects      {report.Points[0].ManagedBytes / 1048576,7:0.0} MiB at first, {report.Points[^1].ManagedBytes / 1048576:0.0} MiB at the end, {report.ManagedSlope:+0.00;-0.00} MiB an hour after the warm-up");
+        Line(text, $"  memory held  {report.Points[0].ResidentBytes / 1048576,7:0.0} MiB at first, {report.Points[^1].ResidentBytes / 1048576:0.0} MiB at the end, {report.ResidentSlope:+0.00;-0.00} MiB an hour");
+        Line(text, $"  processor    {report.Points.Average(p => p.CpuPercent),7:0} % of a core");
+        Line(text, $"");
+        Bar(text, report.Passed, $"{report.ManagedSlope:0.00} MiB an hour, below {SoakBench.SlopeBar:0}");
         return text.ToString();
     }
 
