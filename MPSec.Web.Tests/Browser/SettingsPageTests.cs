@@ -1,4 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
+using MPSec.Data.History;
 
 namespace MPSec.Tests.Browser;
 
@@ -66,6 +68,28 @@ public sealed class SettingsPageTests(BrowserFixture fixture)
         await page.Page.WaitForSelectorAsync("[data-version]");
         await page.ShotAsync("settings-about-" + look);
         await page.AssertAccessibleAsync();
+    }
+
+    [Fact]
+    public async Task History_Settings_AreSavedAndFaultsNameTheField()
+    {
+        await using var page = await fixture.OpenAsync(new(Height: 900), "/settings?tab=history");
+        await Assertions.Expect(page.Page.Locator("[data-history-state]")).ToContainTextAsync("Being written");
+        await page.Page.FillAsync("#history-MinutesForDays", "many");
+        await page.Page.ClickAsync("[data-history-save]");
+        await Assertions.Expect(page.Page.Locator("[role=alert]")).ToContainTextAsync("Points of one minute: must be a whole number from 1 to 366");
+        await page.Page.FillAsync("#history-MinutesForDays", "20");
+        await page.Page.ClickAsync("[data-history-save]");
+        await Assertions.Expect(page.Page.Locator("[data-history-saved]")).ToHaveCountAsync(1);
+        Assert.Equal(20, fixture.App.Services.GetRequiredService<HistoryStore>().Settings.MinutesForDays);
+        await page.ShotAsync("settings-history");
+        await page.AssertAccessibleAsync();
+        await page.Page.FillAsync("#history-QuarterHoursForDays", "10");
+        await page.Page.ClickAsync("[data-history-save]");
+        await Assertions.Expect(page.Page.Locator("[role=alert]")).ToContainTextAsync("Coarser points");
+        await using var phone = await fixture.OpenAsync(new(390, 844, "dark", "ko"), "/settings?tab=history");
+        await Assertions.Expect(phone.Page.Locator("#history-MinutesForDays")).ToHaveValueAsync("20");
+        await phone.ShotAsync("settings-history-phone-ko");
     }
 
     private async Task<int> StatusAsync(BrowserPage page, string secret) => (await page.Page.APIRequest.GetAsync(

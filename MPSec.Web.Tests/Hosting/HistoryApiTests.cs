@@ -49,6 +49,14 @@ public sealed class HistoryApiTests
         var happened = (await http.GetFromJsonAsync<JsonElement>("/api/v1/gateways/gw/events?kind=subflow-closed&token=abc&path=p1&text=p1", Token))[0];
         Assert.Equal(("00000abc", 110, 4), (happened.GetProperty("token").GetString(), happened.GetProperty("error").GetInt32(), happened.GetProperty("resetReason").GetInt32()));
         Assert.Equal("Writing", (await http.GetFromJsonAsync<JsonElement>("/api/v1/history", Token)).GetProperty("state").GetString(), ignoreCase: true);
+        Assert.Equal(30, (await http.GetFromJsonAsync<JsonElement>("/api/v1/history/settings", Token)).GetProperty("minutesForDays").GetInt32());
+        Assert.Equal(HttpStatusCode.Forbidden, (await http.PutAsJsonAsync("/api/v1/history/settings", new { minutesForDays = 10 }, Token)).StatusCode);
+        await app.AddUserAsync("adam", UserRole.Administrator);
+        using var admin = app.Client();
+        await app.SignInAsync(admin, "adam");
+        Assert.Equal(HttpStatusCode.BadRequest, (await admin.PutAsJsonAsync("/api/v1/history/settings", new { mostMiB = 1 }, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await admin.PutAsJsonAsync("/api/v1/history/settings", new { minutesForDays = 10 }, Token)).StatusCode);
+        Assert.Equal((10, 48), (store.Settings.MinutesForDays, store.Settings.TenSecondsForHours));
         foreach (var (query, status, field) in new[]
         {
             (root, 400, "series"), (root + "?series=nope", 404, "series"), (root + "?series=interface/p1/tx&from=yesterday", 400, "from"), (root + "?series=interface/p1/tx&buckets=0", 400, "buckets"),

@@ -23,6 +23,9 @@ public sealed class StateFolder
     /// <summary>SQLite database of measured series and events: kept apart, because a full or damaged one must never touch the configuration.</summary>
     public string HistoryDatabase => Path.Combine(Root, "history.db");
 
+    /// <summary>How much history is kept, when that was set on the page.</summary>
+    public string HistorySettings => Path.Combine(Root, "history-settings.json");
+
     /// <summary>Room kept on the disk for history to make room in.</summary>
     public string HistoryReserve => Path.Combine(Root, "history.reserve");
 

@@ -10,6 +10,7 @@ public static class SettingsSetup
     /// <summary>Registers it; the tokens belong to sign-in.</summary>
     public static IServiceCollection AddSettings(this IServiceCollection services) => services
         .AddSingleton(new ProgramStart(TimeProvider.System.GetUtcNow()))
+        .AddSingleton<HistorySettingsService>()
         .AddSingleton<AlertWebhook>()
         .AddSingleton<AlertMail>()
         .AddSingleton<IAlertChannel>(provider => provider.GetRequiredService<AlertWebhook>())

@@ -217,6 +217,51 @@ public sealed class HistoryStoreTests
     }
 
     [Fact]
+    public async Task Settings_ChangedWhileItRuns_HoldAtOnceAndAfterARestart()
+    {
+        await using var scope = await HistoryScope.StartAsync();
+        Assert.Contains("MostMiB", (await Assert.ThrowsAsync<ArgumentException>(() => scope.Store.ApplyAsync(new() { MostMiB = 1 }, Token))).Message, StringComparison.Ordinal);
+        Assert.Equal(new HistorySettings(), scope.Store.Settings);
+        await scope.Store.ApplyAsync(new() { SecondsForHours = 1, TenSecondsForHours = 2 }, Token);
+        for (var s = 0; s < 4 * 3600; s += 10)
+        {
+            scope.Add(s_start.AddSeconds(s), 10);
+        }
+
+        await scope.Store.FlushAsync(Token);
+        await using (var connection = await scope.OpenAsync())
+        {
+            Assert.Equal(0L, await HistoryScope.RunAsync(connection, $"SELECT COUNT(*) FROM raw WHERE tier = 0 AND start < {s_start.AddHours(2).ToUnixTimeSeconds()}"));
+        }
+
+        await scope.RestartAsync();
+        Assert.Equal(1, scope.Store.Settings.SecondsForHours);
+        await scope.RestartAsync(() => File.WriteAllText(scope.Folder.HistorySettings, "{ broken"));
+        Assert.Equal(new HistorySettings(), scope.Store.Settings);
+    }
+
+    [Fact]
+    public async Task Open_DatabaseOfTheVersionBefore_KeepsItsEventsAndTakesNewOnes()
+    {
+        await using var scope = await HistoryScope.StartAsync();
+        scope.Store.Record(new HistoryEvent { Scope = "g", At = s_start, Kind = HistoryEventKind.LinkUp, Interface = "p1" });
+        await scope.Store.FlushAsync(Token);
+        await scope.Store.DisposeAsync();
+        await using (var connection = await scope.OpenAsync())
+        {
+            await HistoryScope.RunAsync(connection, "ALTER TABLE event DROP COLUMN sent; ALTER TABLE event DROP COLUMN received; ALTER TABLE event DROP COLUMN lasted; PRAGMA user_version=1");
+        }
+
+        await scope.RestartAsync();
+        scope.Store.Record(new HistoryEvent { Scope = "g", At = s_start.AddSeconds(1), Kind = HistoryEventKind.ConnectionClosed, BytesSent = 5_000_000_000, BytesReceived = 0, Lasted = TimeSpan.FromSeconds(1.5) });
+        await scope.Store.FlushAsync(Token);
+        var events = scope.Store.Events(new("g"));
+        Assert.Equal((5_000_000_000L, 0L, TimeSpan.FromSeconds(1.5)), (events[0].BytesSent!.Value, events[0].BytesReceived!.Value, events[0].Lasted!.Value));
+        Assert.Equal(("p1", null, null), (events[1].Interface, events[1].BytesSent, events[1].Lasted));
+        Assert.Empty(scope.Store.Status.Quarantined);
+    }
+
+    [Fact]
     public void Settings_OutOfRange_NameTheSetting()
     {
         Assert.Empty(new HistorySettings().Faults());

@@ -56,7 +56,7 @@ internal sealed class HistoryDatabase : IDisposable
             }
 
             database.Run("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304");
-            database.Run($"PRAGMA max_page_count={mostMiB * 256L}");
+            database.Limit(mostMiB);
             if (version < Version)
             {
                 database.Run("BEGIN IMMEDIATE");
@@ -73,6 +73,9 @@ internal sealed class HistoryDatabase : IDisposable
             throw;
         }
     }
+
+    /// <summary>The file may grow to this size; one that is larger already does not shrink by it.</summary>
+    public void Limit(int mostMiB) => Run($"PRAGMA max_page_count={mostMiB * 256L}");
 
     /// <summary>Opens the file for reading only; the writer made it.</summary>
     public static HistoryDatabase OpenReader(string file)

@@ -14,15 +14,17 @@ internal sealed class HistoryIngest
     private const int BorderSeconds = 2;
 
     private readonly HistoryDatabase _database;
-    private readonly HistorySettings _settings;
     private readonly Dictionary<string, Dictionary<string, int>> _series = new(StringComparer.Ordinal);
     private readonly Dictionary<int, List<HistoryPoint>> _open = [];
     private long? _period;
     private long _sequence;
 
+    /// <summary>How much is kept.</summary>
+    public HistorySettings Settings { get; set; }
+
     public HistoryIngest(HistoryDatabase database, HistorySettings settings)
     {
-        (_database, _settings) = (database, settings);
+        (_database, Settings) = (database, settings);
         using (var reader = database.Command("SELECT id, scope, name FROM series").ExecuteReader())
         {
             while (reader.Read())
@@ -152,14 +154,14 @@ internal sealed class HistoryIngest
     {
         foreach (var tier in HistoryTier.All)
         {
-            _database.Execute($"DELETE FROM {TableOf(tier)} WHERE tier = $1 AND seq <= $2", tier.Number, _sequence - _settings.PeriodsOf(tier));
+            _database.Execute($"DELETE FROM {TableOf(tier)} WHERE tier = $1 AND seq <= $2", tier.Number, _sequence - Settings.PeriodsOf(tier));
         }
 
-        _database.Execute("DELETE FROM event WHERE id <= (SELECT MAX(id) FROM event) - $1", _settings.MostEvents);
-        _database.Execute("DELETE FROM event WHERE seq <= $1", _sequence - (_settings.EventsForDays * 288L));
+        _database.Execute("DELETE FROM event WHERE id <= (SELECT MAX(id) FROM event) - $1", Settings.MostEvents);
+        _database.Execute("DELETE FROM event WHERE seq <= $1", _sequence - (Settings.EventsForDays * 288L));
 
         // Nine tenths: the next period must find room before it is closed.
-        for (var attempt = 0; attempt < 8 && _database.UsedBytes() > _settings.MostMiB * 1024L * 1024 / 10 * 9 && MakeRoom(_database); attempt++)
+        for (var attempt = 0; attempt < 8 && _database.UsedBytes() > Settings.MostMiB * 1024L * 1024 / 10 * 9 && MakeRoom(_database); attempt++)
         {
         }
     }

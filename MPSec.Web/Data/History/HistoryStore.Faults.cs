@@ -152,7 +152,7 @@ public sealed partial class HistoryStore
             }
         }
 
-        if (_status.State == HistoryState.DiskFull && _database is not null && _database.UsedBytes() < settings.MostMiB * 1024L * 1024)
+        if (_status.State == HistoryState.DiskFull && _database is not null && _database.UsedBytes() < Settings.MostMiB * 1024L * 1024)
         {
             Tell(HistoryState.Writing, null);
         }

@@ -14,6 +14,7 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
 
     private readonly ILogger _logger = logger;
+    private HistorySettings _settings = HistorySettingsFile.Read(folder) ?? settings;
     private readonly Lock _queueLock = new();
     private readonly Lock _readLock = new();
     private readonly CancellationTokenSource _stop = new();
@@ -46,6 +47,25 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
                 return Volatile.Read(ref _status) with { Waiting = _waiting, Dropped = _dropped, Stored = _stored };
             }
         }
+    }
+
+    /// <summary>How much is kept: what was set last, else what the configuration says.</summary>
+    public HistorySettings Settings => Volatile.Read(ref _settings);
+
+    /// <summary>Keeps so much from now on, also after a restart. What is too much goes with the next period of five minutes.</summary>
+    /// <exception cref="ArgumentException">A value is out of its range; the message names it.</exception>
+    /// <exception cref="IOException">The settings cannot be written; nothing changes.</exception>
+    public async Task ApplyAsync(HistorySettings wanted, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(wanted);
+        if (wanted.Faults().FirstOrDefault() is { } fault)
+        {
+            throw new ArgumentException(fault, nameof(wanted));
+        }
+
+        await HistorySettingsFile.WriteAsync(folder, wanted, cancellationToken);
+        Volatile.Write(ref _settings, wanted);
+        _wake.TrySetResult();
     }
 
     /// <summary>Keeps figures. Returns at once; they are stored within a second or so.</summary>
@@ -145,7 +165,7 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
             _queue.Enqueue(item);
             _queued++;
             _waiting += item.Weight;
-            while (_waiting > settings.MostWaiting && _queue.Count > 1)
+            while (_waiting > Settings.MostWaiting && _queue.Count > 1)
             {
                 var lost = _queue.Dequeue();
                 _waiting -= lost.Weight;
@@ -211,11 +231,16 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
     {
         if (_database is null)
         {
-            _database = HistoryDatabase.OpenWriter(folder.HistoryDatabase, settings.MostMiB);
+            _database = HistoryDatabase.OpenWriter(folder.HistoryDatabase, Settings.MostMiB);
             RestoreReserve();
         }
 
-        _ingest ??= new(_database, settings);
+        _ingest ??= new(_database, Settings);
+        if (_ingest.Settings != Settings)
+        {
+            _database.Limit(Settings.MostMiB);
+            _ingest.Settings = Settings;
+        }
     }
 
     /// <summary>Commits what waits, up to a limit; true when more waits.</summary>

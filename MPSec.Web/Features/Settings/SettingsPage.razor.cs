@@ -20,12 +20,12 @@ public sealed partial class SettingsPage(IStringLocalizer<SettingsTexts> texts)
 
     private IStringLocalizer<SettingsTexts> L => texts;
 
-    private static string[] Tabs => ["tokens", "alerts", "about"];
+    private static string[] Tabs => ["tokens", "alerts", "history", "about"];
 
     private string Shown => Tabs.Contains(Tab) ? Tab! : Tabs[0];
 
     private (string? Text, StateKind Kind) StateLine => Shown == "about" ? (AboutFacts.Version, StateKind.None)
-        : Shown == "alerts" ? (null, StateKind.Unknown)
+        : Shown is "alerts" or "history" ? (null, StateKind.Unknown)
         : _good switch
         {
             null => (null, StateKind.Unknown),

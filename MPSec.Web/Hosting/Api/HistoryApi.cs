@@ -1,8 +1,12 @@
 using System.Buffers;
 using System.Globalization;
+using System.Security.Claims;
 using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
+using MPSec.Changes;
 using MPSec.Data.History;
+using MPSec.Features.Settings;
+using MPSec.Hosting.Auth;
 using MPSec.Hosting.Cli;
 using MPSec.Hosting.History;
 using MPSec.Linux.Values;
@@ -76,6 +80,13 @@ public static class HistoryApi
             GatewaysApi.With(name, g => Answer(() => Events(g, kind, token, path, text, from, to, before, limit, IsCsv(format, request), store))))
             .WithSummary("Events, newest first; kind: names parted by commas; token: 8 hexadecimal digits; path: an interface; before: read on after this id").AnswersReading<IEnumerable<HistoryEventReply>>();
         app.MapApi("history", "History").MapGet("", (HistoryStore store) => TypedResults.Json(store.Status, MPSecCommandLine.Json)).WithSummary("Whether history is written, and what was dropped or put aside").Answers<HistoryStatus>();
+        var settings = app.MapApi("history/settings", "History");
+        settings.MapGet("", (HistorySettingsService service) => TypedResults.Json(service.Settings, MPSecCommandLine.Json)).WithSummary("How much history is kept").Answers<HistorySettings>();
+        settings.MapPut("", (HistorySettings wanted, HistorySettingsService service, ClaimsPrincipal user, CancellationToken aborted) => ApiProblem.TryAsync(async () =>
+        {
+            await service.SetAsync(wanted, ChangeActor.Of(user), aborted);
+            return TypedResults.Json(service.Settings, MPSecCommandLine.Json);
+        })).RequireAuthorization(UserRole.Administrator).WithSummary("Set how much history is kept; what is left out gets its usual value").Answers<HistorySettings>(StatusCodes.Status200OK, StatusCodes.Status400BadRequest);
         return app;
     }
 
