@@ -145,6 +145,8 @@ public static class MetricsApi
         text.Counter("process_cpu_seconds_total", "Processor time that MPSec has used.", ResourceUsage.OwnTime.TotalSeconds);
         text.Gauge("process_resident_memory_bytes", "Memory that MPSec holds.", Environment.WorkingSet);
         text.Gauge("process_managed_memory_bytes", "Memory of MPSec's objects, with what the garbage collector has not collected yet.", GC.GetTotalMemory(forceFullCollection: false));
+        var full = GC.GetGCMemoryInfo(GCKind.FullBlocking);
+        text.Gauge("process_managed_live_bytes", "Memory of MPSec's objects after the last full garbage collection; absent before one.", full.Index > 0 ? full.HeapSizeBytes - full.FragmentedBytes : null);
     }
 
     /// <summary>From this machine, to a name of this machine: a page of another site whose name was made to point here has another one.</summary>

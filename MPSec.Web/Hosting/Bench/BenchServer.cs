@@ -12,7 +12,7 @@ namespace MPSec.Hosting.Bench;
 /// <summary>What a server needs now.</summary>
 /// <param name="CpuSeconds">Processor time since its start, s.</param>
 /// <param name="ResidentBytes">Memory that it holds.</param>
-/// <param name="ManagedBytes">Memory of its objects, with what the collector has not collected yet.</param>
+/// <param name="ManagedBytes">Memory of its objects after the last full collection; 0 before one.</param>
 internal readonly record struct ServerFigures(double CpuSeconds, double ResidentBytes, double ManagedBytes);
 
 /// <summary>A server of the bench: the same program with a state folder of its own on a free port of the loopback interface. An administrator is signed in.</summary>
@@ -62,10 +62,10 @@ internal sealed partial class BenchServer : IAsyncDisposable
     public async Task<ServerFigures> FiguresAsync(CancellationToken cancellationToken)
     {
         var text = await Client.GetStringAsync(new Uri(Address, "/metrics"), cancellationToken);
-        return new(Value("process_cpu_seconds_total"), Value("process_resident_memory_bytes"), Value("process_managed_memory_bytes"));
+        return new(Value("process_cpu_seconds_total"), Value("process_resident_memory_bytes"), Value("process_managed_live_bytes", 0));
 
-        double Value(string name) => Regex.Match(text, $"^{name} (.+)$", RegexOptions.Multiline) is { Success: true } found
-            ? double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : throw new FormatException($"/metrics has no {name}");
+        double Value(string name, double? missing = null) => Regex.Match(text, $"^{name} (.+)$", RegexOptions.Multiline) is { Success: true } found
+            ? double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : missing ?? throw new FormatException($"/metrics has no {name}");
     }
 
     /// <summary>Has it collect everything that is garbage, by the runtime's own diagnostic port (dotnet/diagnostics, ipc-protocol.md: a heap dump without its reader).</summary>
