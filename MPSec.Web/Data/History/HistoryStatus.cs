@@ -37,7 +37,7 @@ public sealed record HistoryStatus(HistoryState State, DateTimeOffset Since, str
     /// <summary>Series known.</summary>
     public int Series { get; init; }
 
-    /// <summary>Size of the database file in bytes.</summary>
+    /// <summary>Size of the database with its log, bytes.</summary>
     public long Bytes { get; init; }
 
     /// <summary>Damaged databases that were put aside since the start, newest last.</summary>

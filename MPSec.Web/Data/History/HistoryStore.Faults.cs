@@ -18,14 +18,13 @@ public sealed partial class HistoryStore
     private void Tell(HistoryState state, string? sentence)
     {
         var before = _status;
-        var file = new FileInfo(folder.HistoryDatabase);
         Volatile.Write(ref _status, before with
         {
             State = state,
             Reason = sentence,
             Since = before.State == state ? before.Since : time.GetUtcNow(),
             Series = _ingest?.SeriesCount ?? before.Series,
-            Bytes = file.Exists ? file.Length : 0,
+            Bytes = new[] { "", "-wal" }.Select(e => new FileInfo(folder.HistoryDatabase + e)).Sum(f => f.Exists ? f.Length : 0),
         });
         if (before.State == state)
         {
