@@ -135,6 +135,7 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
         await page.GoAsync($"/connections?gateway={_spec.A}");
         await page.Page.Locator("tr.c .name").First.ClickAsync();
         await Assertions.Expect(page.Page.Locator("[data-own-events] li[data-event=connection-established]")).ToHaveCountAsync(1);
+        await Assertions.Expect(page.Page.Locator("[data-fact=age]")).Not.ToHaveTextAsync("–");
         await page.ShotAsync("history-connection-events");
     }
 }

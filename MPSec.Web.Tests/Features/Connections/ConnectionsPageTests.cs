@@ -91,7 +91,7 @@ public sealed class ConnectionsPageTests : ShellContext
         Assert.Equal(2, page.FindAll("tr.sub").Count);
         Assert.Equal("Yes, plain TCP", page.Find("[data-fact=fallback]").TextContent);
         Assert.Contains("1,048,576", page.Find("[data-fact=sent]").GetAttribute("title"), StringComparison.Ordinal);
-        Assert.Equal(("–", "The kernel does not tell when a connection began."), (page.Find("[data-fact=age]").TextContent, page.Find("[data-fact=age]").GetAttribute("title")));
+        Assert.Equal(("–", "The kernel does not tell when a connection began, and MPSec was not listening then."), (page.Find("[data-fact=age]").TextContent, page.Find("[data-fact=age]").GetAttribute("title")));
         Assert.Contains("ss -Mni 'src 10.99.1.1:40001 and dst 10.99.1.2:5001'", page.Find(".pane pre").TextContent, StringComparison.Ordinal);
         var address = Navigation.Uri;
         Assert.Contains("token=00000001", address, StringComparison.Ordinal);

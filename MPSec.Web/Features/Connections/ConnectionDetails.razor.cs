@@ -10,11 +10,12 @@ using MPSec.Linux.Values;
 namespace MPSec.Features.Connections;
 
 /// <summary>Everything that is known of one connection.</summary>
-public sealed partial class ConnectionDetails(IStringLocalizer<ConnectionsTexts> texts, SocketOwners owners) : IDisposable
+public sealed partial class ConnectionDetails(IStringLocalizer<ConnectionsTexts> texts, SocketOwners owners, TimeProvider time) : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private (ConnectionKey Key, uint Inode)? _asked;
     private SocketOwnerAnswer? _owners;
+    private DateTimeOffset? _begun;
 
     /// <summary>The connection.</summary>
     [Parameter, EditorRequired]
@@ -62,7 +63,7 @@ public sealed partial class ConnectionDetails(IStringLocalizer<ConnectionsTexts>
             return;
         }
 
-        (_asked, _owners) = ((key, inode), null);
+        (_asked, _owners, _begun) = ((key, inode), null, null);
         try
         {
             // Looks into every open file of the machine: not on the thread that renders.
@@ -102,7 +103,7 @@ public sealed partial class ConnectionDetails(IStringLocalizer<ConnectionsTexts>
         yield return ("lastSent", Words.Idle(k.LastDataSentMs), null);
         yield return ("lastReceived", Words.Idle(k.LastDataReceivedMs), null);
         yield return ("cc", Words.Word(string.Join(", ", Row.Subflows.Select(s => s.Kernel.CongestionControl).OfType<string>().Distinct()), L["WhyNotTold"]), null);
-        yield return ("age", Words.Word(null, L["WhyNoAge"]), null);
+        yield return ("age", _begun is { } begun && time.GetUtcNow() - begun is { Ticks: > 0 } age && !Gone ? new(Figures.Duration(age), begun.ToLocalTime().ToString("G", CultureInfo.CurrentCulture)) : Words.Word(null, L["WhyNoAge"]), null);
     }
 
     private ConnectionFigure Subflows

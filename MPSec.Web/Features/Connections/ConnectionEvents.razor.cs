@@ -23,6 +23,10 @@ public sealed partial class ConnectionEvents(HistoryStore store, IStringLocalize
     [Parameter, EditorRequired]
     public required string Token { get; set; }
 
+    /// <summary>Told when it began; null when that was not heard.</summary>
+    [Parameter]
+    public EventCallback<DateTimeOffset?> OnBegun { get; set; }
+
     private IStringLocalizer<ConnectionsTexts> L => texts;
 
     private EventWords Words => field ??= new(texts);
@@ -60,10 +64,11 @@ public sealed partial class ConnectionEvents(HistoryStore store, IStringLocalize
         try
         {
             var query = new HistoryEventQuery(Gateway.Value) { Token = token, Limit = Shown };
-            var events = await Task.Run(() => store.Events(query));
+            var (events, begin) = await Task.Run(() => (store.Events(query), store.Events(query with { Kinds = [HistoryEventKind.ConnectionCreated], Limit = 1 })));
             if (asked == _asked)
             {
                 (_events, _problem) = (events, null);
+                await OnBegun.InvokeAsync(begin.Count > 0 ? begin[0].At : null);
             }
         }
         catch (HistoryUnavailableException e)
