@@ -1,4 +1,5 @@
 using Microsoft.JSInterop;
+using MPSec.Components;
 
 namespace MPSec.Features;
 
@@ -19,8 +20,8 @@ public sealed class BrowserConnectionProof(IJSRuntime js) : IConnectionProof, IA
     {
         try
         {
-            _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./js/checked.js");
-            return await _module.InvokeAsync<bool>("confirm", change);
+            _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/checked.js");
+            return await _module.InvokeAsync<bool>("confirm", JsLimit.Usual, change);
         }
         catch (Exception e) when (e is JSException or JSDisconnectedException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
         {

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.Extensions.Localization;
 using Microsoft.JSInterop;
 using MPSec.Changes;
+using MPSec.Components;
 using MudBlazor;
 
 namespace MPSec.Features;
@@ -99,8 +100,8 @@ public sealed partial class PendingChangeBar(
 
     private async Task CountAsync(PendingChange pending)
     {
-        _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./js/checked.js");
-        _countdown = await _module.InvokeAsync<IJSObjectReference>("count", _dialog, (pending.Stage == PendingStage.Waiting ? pending.Remaining : pending.Timeout).TotalMilliseconds, pending.Timeout.TotalMilliseconds);
+        _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/checked.js");
+        _countdown = await _module.InvokeAsync<IJSObjectReference>("count", JsLimit.Usual, _dialog, (pending.Stage == PendingStage.Waiting ? pending.Remaining : pending.Timeout).TotalMilliseconds, pending.Timeout.TotalMilliseconds);
     }
 
     private async Task StopAsync()
@@ -109,7 +110,7 @@ public sealed partial class PendingChangeBar(
         if (_countdown is { } countdown)
         {
             _countdown = null;
-            await QuietlyAsync(countdown.InvokeVoidAsync("stop").AsTask());
+            await QuietlyAsync(countdown.InvokeVoidAsync("stop", JsLimit.Usual).AsTask());
             await QuietlyAsync(countdown.DisposeAsync().AsTask());
         }
     }

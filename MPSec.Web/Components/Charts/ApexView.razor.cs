@@ -42,7 +42,7 @@ public sealed partial class ApexView(IJSRuntime js) : ComponentBase
         {
             if (_chart is not null)
             {
-                await _chart.InvokeVoidAsync("destroy");
+                await _chart.InvokeVoidAsync("destroy", JsLimit.Usual);
                 await _chart.DisposeAsync();
             }
 
@@ -51,7 +51,7 @@ public sealed partial class ApexView(IJSRuntime js) : ComponentBase
                 await _module.DisposeAsync();
             }
         }
-        catch (JSDisconnectedException)
+        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
         {
             // The browser has gone.
         }
@@ -69,19 +69,19 @@ public sealed partial class ApexView(IJSRuntime js) : ComponentBase
         _busy = true;
         try
         {
-            _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./js/apexView.js");
+            _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/apexView.js");
             if (_chart is null)
             {
-                _chart = await _module.InvokeAsync<IJSObjectReference>("create", _element, Height, settings);
+                _chart = await _module.InvokeAsync<IJSObjectReference>("create", JsLimit.Usual, _element, Height, settings);
             }
             else
             {
-                await _chart.InvokeVoidAsync("update", settings);
+                await _chart.InvokeVoidAsync("update", JsLimit.Usual, settings);
             }
 
             _shown = settings;
         }
-        catch (JSDisconnectedException)
+        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
         {
             // The browser has gone.
         }

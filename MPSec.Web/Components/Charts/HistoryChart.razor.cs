@@ -69,7 +69,7 @@ public sealed partial class HistoryChart(IJSRuntime js) : ComponentBase
         {
             if (_chart is not null)
             {
-                await _chart.InvokeVoidAsync("destroy");
+                await _chart.InvokeVoidAsync("destroy", JsLimit.Usual);
                 await _chart.DisposeAsync();
             }
 
@@ -97,14 +97,14 @@ public sealed partial class HistoryChart(IJSRuntime js) : ComponentBase
         _busy = true;
         try
         {
-            _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./js/historyChart.js");
+            _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/historyChart.js");
             _self ??= DotNetObjectReference.Create(this);
-            _chart ??= await _module.InvokeAsync<IJSObjectReference>("create", _element, _self, new { series = Series, unit = Unit, language = CultureInfo.CurrentUICulture.Name });
+            _chart ??= await _module.InvokeAsync<IJSObjectReference>("create", JsLimit.Usual, _element, _self, new { series = Series, unit = Unit, language = CultureInfo.CurrentUICulture.Name });
             while (!_disposed && _shown != (Data, Marks, Max))
             {
                 _shown = (Data, Marks, Max);
                 var marks = Marks.Select(m => new { at = (m.At - DateTimeOffset.UnixEpoch).TotalSeconds, text = m.Text, bad = m.IsBad });
-                await _chart.InvokeVoidAsync("set", (Data.From - DateTimeOffset.UnixEpoch).TotalSeconds, Data.StepSeconds, Pack(Data), marks, Max);
+                await _chart.InvokeVoidAsync("set", JsLimit.Usual, (Data.From - DateTimeOffset.UnixEpoch).TotalSeconds, Data.StepSeconds, Pack(Data), marks, Max);
             }
         }
         catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)

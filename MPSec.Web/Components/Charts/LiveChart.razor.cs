@@ -145,11 +145,11 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
         _sending = true;
         try
         {
-            _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./js/liveChart.js");
+            _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/liveChart.js");
             _self ??= DotNetObjectReference.Create(this);
             _sentUpTo = 0;
             _visible = true; // the new picture tells when it is not
-            _chart = await _module.InvokeAsync<IJSObjectReference>("create", _element, _self, new
+            _chart = await _module.InvokeAsync<IJSObjectReference>("create", JsLimit.Usual, _element, _self, new
             {
                 series = Series,
                 unit = Unit,
@@ -228,7 +228,7 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
         _chart = null;
         if (chart is not null)
         {
-            await ReachesAsync(chart.InvokeVoidAsync("destroy").AsTask());
+            await ReachesAsync(chart.InvokeVoidAsync("destroy", JsLimit.Usual).AsTask());
             await ReachesAsync(chart.DisposeAsync().AsTask());
         }
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Components;
 using Microsoft.Extensions.Localization;
 using Microsoft.JSInterop;
+using MPSec.Components;
 using MPSec.Components.Controls;
 using MPSec.Data.History;
 
@@ -202,8 +203,8 @@ public sealed partial class EventTimeline(HistoryStore store, NavigationManager 
 
         try
         {
-            _module ??= await js.InvokeAsync<IJSObjectReference>("import", "./Features/Connections/EventTimeline.razor.js");
-            return await _module.InvokeAsync<bool>("isAtTop", _list);
+            _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./Features/Connections/EventTimeline.razor.js");
+            return await _module.InvokeAsync<bool>("isAtTop", JsLimit.Usual, _list);
         }
         catch (Exception e) when (e is JSException or JSDisconnectedException or OperationCanceledException)
         {

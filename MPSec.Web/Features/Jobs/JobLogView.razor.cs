@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Web.Virtualization;
 using Microsoft.Extensions.Localization;
 using Microsoft.JSInterop;
+using MPSec.Components;
 
 namespace MPSec.Features.Jobs;
 
@@ -70,7 +71,7 @@ public sealed partial class JobLogView(IStringLocalizer<JobsTexts> texts)
         {
             await (_module?.DisposeAsync() ?? ValueTask.CompletedTask);
         }
-        catch (JSDisconnectedException)
+        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
         {
             // The browser is gone, and the module with it.
         }
@@ -98,12 +99,12 @@ public sealed partial class JobLogView(IStringLocalizer<JobsTexts> texts)
 
         try
         {
-            _module = await Js.InvokeAsync<IJSObjectReference>("import", "./Features/Jobs/JobLogView.razor.js");
+            _module = await Js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./Features/Jobs/JobLogView.razor.js");
             _self = DotNetObjectReference.Create(this);
-            await _module.InvokeVoidAsync("watch", _box, _self);
+            await _module.InvokeVoidAsync("watch", JsLimit.Usual, _box, _self);
             await ToEndAsync();
         }
-        catch (JSDisconnectedException)
+        catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
         {
             // Left before it was shown.
         }
@@ -145,7 +146,14 @@ public sealed partial class JobLogView(IStringLocalizer<JobsTexts> texts)
     {
         if (_follow && _found is null && _module is not null)
         {
-            await _module.InvokeVoidAsync("toEnd", _box);
+            try
+            {
+                await _module.InvokeVoidAsync("toEnd", JsLimit.Usual, _box);
+            }
+            catch (Exception e) when (e is JSDisconnectedException or OperationCanceledException)
+            {
+                // The browser has gone or does not answer.
+            }
         }
     }
 }

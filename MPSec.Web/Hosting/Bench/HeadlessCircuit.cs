@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.WebSockets;
 using System.Text;
@@ -30,6 +31,7 @@ internal sealed partial class HeadlessCircuit : IAsyncDisposable
     private readonly SemaphoreSlim _sending = new(1, 1);
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource<string> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentDictionary<string, byte> _calls = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _charts = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _reading = Task.CompletedTask;
     private Task _pinging = Task.CompletedTask;
@@ -52,6 +54,15 @@ internal sealed partial class HeadlessCircuit : IAsyncDisposable
 
     /// <summary>Reads no more from now on, as a browser whose machine sleeps.</summary>
     public bool Stalled { get; set; }
+
+    /// <summary>Confirms changes of the page; without it the server must wait.</summary>
+    public bool Confirms { get; set; } = true;
+
+    /// <summary>Answers calls of scripts, as a browser that is not hung.</summary>
+    public bool Answers { get; set; } = true;
+
+    /// <summary>Functions of scripts that the server called.</summary>
+    public ICollection<string> Calls => _calls.Keys;
 
     /// <summary>Opens a page.</summary>
     /// <param name="client">Signed in.</param>
@@ -96,6 +107,9 @@ internal sealed partial class HeadlessCircuit : IAsyncDisposable
             throw new IOException($"a circuit for {page.AbsolutePath} could not be opened: {ended ?? e.Message}", e);
         }
     }
+
+    /// <summary>Goes to another page of the same circuit, as a link does.</summary>
+    public Task GoAsync(Uri page) => SendAsync(BlazorPack.Invocation(null, "OnLocationChanged", page.AbsoluteUri, null, false));
 
     /// <summary>Waits until the first chart has got rows.</summary>
     /// <exception cref="IOException">It ended before.</exception>
@@ -225,12 +239,17 @@ internal sealed partial class HeadlessCircuit : IAsyncDisposable
         {
             case ("JS.RenderBatch", [long batch, ..]):
                 Interlocked.Increment(ref _renders);
-                await SendAsync(BlazorPack.Invocation(null, "OnRenderCompleted", batch, null));
+                if (Confirms)
+                {
+                    await SendAsync(BlazorPack.Invocation(null, "OnRenderCompleted", batch, null));
+                }
+
                 break;
             case ("JS.ReceiveByteArray", _):
                 _handed += length;
                 break;
             case ("JS.BeginInvokeJS", [long call, string name, _, long kind, ..]):
+                _calls.TryAdd(name, 0);
                 if (name is "append" or "setAll")
                 {
                     Interlocked.Increment(ref _chartCalls);
@@ -239,7 +258,7 @@ internal sealed partial class HeadlessCircuit : IAsyncDisposable
                 }
 
                 _handed = 0;
-                if (call != 0)
+                if (call != 0 && Answers)
                 {
                     // A script object is named by a number; everything else that pages ask for may be nothing or false.
                     var result = kind == 1 ? $$"""{"__jsObjectId":{{Interlocked.Increment(ref _objects).ToString(CultureInfo.InvariantCulture)}}}""" : name.StartsWith("is", StringComparison.Ordinal) ? "false" : "null";
