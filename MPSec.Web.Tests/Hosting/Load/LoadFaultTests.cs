@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Components.Server;
-using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using MPSec.Components;
@@ -27,25 +26,6 @@ public sealed class LoadFaultTests
         Assert.InRange(bad.Traffic.Renders - seen, 1, limit + 1); // what waits for it does not grow
         bad.Confirms = true; // one that the server has not forgotten
         Assert.Null(bad.Ended);
-    }
-
-    [Fact]
-    public async Task Page_ThatStopsReading_IsEndedAndLeavesNothing()
-    {
-        await using var pages = await OpenPages.StartAsync(s => s
-            .Configure<HubOptions>(o => (o.KeepAliveInterval, o.ClientTimeoutInterval) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3)))
-            .Configure<CircuitOptions>(o => o.DisconnectedCircuitRetentionPeriod = TimeSpan.FromSeconds(1)));
-        var good = await pages.OpenAsync();
-        var frozen = await pages.OpenAsync();
-        await OpenPages.TicksAsync(frozen, 2);
-        Assert.Equal(2, pages.Circuits.Open);
-
-        frozen.Stalled = true;
-        await OpenPages.UntilAsync(() => pages.Circuits.Open == 1, () => $"{pages.Circuits.Open} circuits are open");
-        await OpenPages.TicksAsync(good, 10);
-
-        Assert.Null(good.Ended);
-        Assert.Equal(1, pages.Circuits.Open);
     }
 
     [Theory]
