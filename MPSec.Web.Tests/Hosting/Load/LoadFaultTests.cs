@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Components.Server;
+using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using MPSec.Components;
@@ -28,6 +29,25 @@ public sealed class LoadFaultTests
         Assert.Null(bad.Ended);
     }
 
+    [Fact]
+    public async Task Page_ThatStopsReading_IsEndedAndLeavesNothing()
+    {
+        await using var pages = await OpenPages.StartAsync(s => s
+            .Configure<HubOptions>(o => (o.KeepAliveInterval, o.ClientTimeoutInterval) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3)))
+            .Configure<CircuitOptions>(o => o.DisconnectedCircuitRetentionPeriod = TimeSpan.FromSeconds(1)));
+        var good = await pages.OpenAsync();
+        var frozen = await pages.OpenAsync();
+        await OpenPages.TicksAsync(frozen, 2);
+        Assert.Equal(2, pages.Circuits.Open);
+
+        frozen.Stalled = true;
+        await OpenPages.UntilAsync(() => pages.Circuits.Open == 1, () => $"{pages.Circuits.Open} circuits are open");
+        await OpenPages.TicksAsync(good, 10);
+
+        Assert.Null(good.Ended);
+        Assert.Equal(1, pages.Circuits.Open);
+    }
+
     [Theory]
     [InlineData(12)]
     [InlineData(100)]
@@ -41,7 +61,7 @@ public sealed class LoadFaultTests
             open.Add(await pages.OpenAsync());
         }
 
-        Assert.Equal(count, pages.Watchers);
+        await OpenPages.UntilAsync(() => pages.Watchers == count, () => $"{pages.Watchers} of {count} watch");
         await Task.WhenAll(open.Select(p => OpenPages.TicksAsync(p, 5)));
 
         Assert.All(open, p => Assert.Null(p.Ended));

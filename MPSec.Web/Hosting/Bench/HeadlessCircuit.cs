@@ -278,11 +278,13 @@ internal sealed partial class HeadlessCircuit : IAsyncDisposable
         {
             while (true)
             {
-                await Task.Delay(TimeSpan.FromSeconds(10), _stop.Token);
+                // The server watches for silence only from the first one on.
                 if (!Stalled)
                 {
                     await SendAsync(BlazorPack.Ping());
                 }
+
+                await Task.Delay(TimeSpan.FromSeconds(10), _stop.Token);
             }
         }
         catch (Exception e) when (e is OperationCanceledException or WebSocketException or ObjectDisposedException)
