@@ -109,6 +109,17 @@ public sealed class KernelReportTests : IDisposable
         Assert.True(KernelTrials.MayTry(netem, new KernelFactsReader(_root).Read()));
     }
 
+    [Fact]
+    public void Trial_OfACipherThatMayBeAModule_IsMadeOnlyWhenItIsInUse()
+    {
+        var esp = KernelFeatureTable.Find("esp")!;
+        Debian("1");
+        Write("proc/modules", "esp4 28672 0 - Live 0x0000000000000000\n");
+        Assert.False(KernelTrials.MayTry(esp, new KernelFactsReader(_root).Read()));
+        Write("proc/crypto", "name         : rfc4106(gcm(aes))\ndriver       : rfc4106-gcm-aesni\n");
+        Assert.True(KernelTrials.MayTry(esp, new KernelFactsReader(_root).Read()));
+    }
+
     [Theory]
     [InlineData("../../etc/passwd")]
     [InlineData("a/b")]

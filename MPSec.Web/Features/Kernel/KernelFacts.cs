@@ -61,6 +61,12 @@ public sealed record KernelFacts
     /// <summary>Whether the kernel describes its own types (<c>/sys/kernel/btf/vmlinux</c>).</summary>
     public required bool HasBtf { get; init; }
 
+    /// <summary>Whether the cipher of <see cref="KernelFeatureTable.TrialCipher"/> is in use already (<c>/proc/crypto</c>).</summary>
+    public required bool HasTrialCipher { get; init; }
+
+    /// <summary>Whether the kernel may load modules, for all that is known.</summary>
+    public bool CanLoadModules => Config is null || Config["MODULES"] is not null;
+
     /// <summary>How far each module of <see cref="KernelFeatureTable"/> is.</summary>
     public required ImmutableDictionary<string, ModuleState> Modules { get; init; }
 

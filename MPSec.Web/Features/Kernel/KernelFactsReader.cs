@@ -24,6 +24,7 @@ public sealed class KernelFactsReader(string root = "/")
             Mptcp = SysctlFolder.List(Path.Combine(proc, "sys"), "net.mptcp."),
             CongestionControls = [.. (SysctlReader.Read(Path.Combine(proc, "sys"), s_congestionControls) ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)],
             HasBtf = File.Exists(Path.Combine(root, "sys/kernel/btf/vmlinux")),
+            HasTrialCipher = Lines("proc/crypto").Any(l => l.StartsWith("name ", StringComparison.Ordinal) && l.EndsWith(": " + KernelFeatureTable.TrialCipher, StringComparison.Ordinal)),
             Modules = Modules(release),
         };
     }

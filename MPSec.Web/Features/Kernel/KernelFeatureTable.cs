@@ -26,6 +26,9 @@ public sealed record KernelFeature(string Key, string Since, string Option, Kern
 
     /// <summary>What tries it in a network namespace that ends with the program; null when nothing is tried this way.</summary>
     public ImmutableArray<string> Trial { get; init; } = [];
+
+    /// <summary>The trial makes the kernel look for a cipher, which may be a module.</summary>
+    public bool TrialLoadsCrypto { get; init; }
 }
 
 /// <summary>Every feature of the report, in its order.</summary>
@@ -33,6 +36,9 @@ public static class KernelFeatureTable
 {
     private const KernelFlavour Upstream = KernelFlavour.Upstream;
     private const KernelFlavour OutOfTree = KernelFlavour.OutOfTree;
+
+    /// <summary>The cipher of the trials of ESP.</summary>
+    internal const string TrialCipher = "rfc4106(gcm(aes))";
 
     // 20 octets: a key of 128 bits and its salt, for a security association that ends with the trial.
     private const string TrialKey = "0x0102030405060708090a0b0c0d0e0f1011121314";
@@ -65,8 +71,8 @@ public static class KernelFeatureTable
         new("tbf", "2.2", "NET_SCH_TBF") { Module = "sch_tbf", IsNeeded = true, Trial = ["tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "1mbit", "burst", "10kb", "latency", "50ms"] },
         new("netem", "2.6", "NET_SCH_NETEM") { Module = "sch_netem", IsNeeded = true, Trial = ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"] },
         new("xfrm", "2.6", "XFRM_USER") { Module = "xfrm_user", IsNeeded = true, Trial = ["ip", "xfrm", "policy", "add", "src", "192.0.2.1", "dst", "192.0.2.2", "dir", "out"] },
-        new("esp", "2.6", "INET_ESP") { Module = "esp4", IsNeeded = true, Trial = Esp("192.0.2.1", "192.0.2.2") },
-        new("esp6", "2.6", "INET6_ESP") { Module = "esp6", Trial = Esp("2001:db8::1", "2001:db8::2") },
+        new("esp", "2.6", "INET_ESP") { Module = "esp4", IsNeeded = true, Trial = Esp("192.0.2.1", "192.0.2.2"), TrialLoadsCrypto = true },
+        new("esp6", "2.6", "INET6_ESP") { Module = "esp6", Trial = Esp("2001:db8::1", "2001:db8::2"), TrialLoadsCrypto = true },
         new("cubic", "2.6", "TCP_CONG_CUBIC") { Module = "tcp_cubic", CongestionControl = "cubic" },
         new("bbr", "4.9", "TCP_CONG_BBR") { Module = "tcp_bbr", CongestionControl = "bbr" },
         new("btf", "5.2", "DEBUG_INFO_BTF"),
@@ -76,5 +82,5 @@ public static class KernelFeatureTable
     public static KernelFeature? Find(string key) => All.FirstOrDefault(f => f.Key == key);
 
     private static ImmutableArray<string> Esp(string from, string to) =>
-        ["ip", "xfrm", "state", "add", "src", from, "dst", to, "proto", "esp", "spi", "0x100", "mode", "tunnel", "aead", "rfc4106(gcm(aes))", TrialKey, "128"];
+        ["ip", "xfrm", "state", "add", "src", from, "dst", to, "proto", "esp", "spi", "0x100", "mode", "tunnel", "aead", TrialCipher, TrialKey, "128"];
 }

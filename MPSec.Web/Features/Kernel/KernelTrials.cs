@@ -34,7 +34,7 @@ public sealed class KernelTrials(ICommandRunner commands)
         {
             var result = await commands.RunAsync(new("unshare", ["--net", "--", .. feature.Trial]) { Timeout = s_limit, OutputLimit = 4096 }, cancellationToken);
             var said = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault() ?? (result.TimedOut ? "no answer" : $"exit code {result.ExitCode}");
-            trials[feature.Key] = new(result.Succeeded, $"{string.Join(' ', feature.Trial.Take(6))}: {(result.Succeeded ? "done" : said.Length > LongestEvidence ? said[..LongestEvidence] : said)}");
+            trials[feature.Key] = new(result.Succeeded, $"{string.Join(' ', feature.Trial)}: {(result.Succeeded ? "done" : said.Length > LongestEvidence ? said[..LongestEvidence] : said)}");
         }
 
         return trials.ToImmutable();
@@ -42,11 +42,12 @@ public sealed class KernelTrials(ICommandRunner commands)
 
     internal static bool MayTry(KernelFeature feature, KernelFacts facts) =>
         (feature.Flavour is null || feature.Flavour == facts.Flavour)
+        && (!feature.TrialLoadsCrypto || !facts.CanLoadModules || facts.HasTrialCipher)
         && (feature.Module is null || facts.Modules[feature.Module] switch
         {
             ModuleState.Present => true,
             ModuleState.OnDisk => false,
-            _ => facts.Config?[feature.Option] != "m",
+            _ => facts.Config is { } config && config[feature.Option] != "m",
         });
 
     private static KernelTrial Open(AddressFamily family)

@@ -20,7 +20,8 @@ public sealed class KernelWords(Func<string, object[], string> text)
     public string Road(KernelReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
-        return text($"Road_{report.Road}", report switch
+        // What is missing besides does not change the way to Multipath TCP, but it is no "nothing" either.
+        return report.Road == KernelRoad.Nothing && report.Missing.Any() ? text("Road_Missing", [string.Join(", ", report.Missing.Select(f => f.Option).Distinct())]) : text($"Road_{report.Road}", report switch
         {
             { Road: KernelRoad.Enable } => [report.Flavour == KernelFlavour.OutOfTree ? "sysctl -w net.mptcp.mptcp_enabled=1" : "sysctl -w net.mptcp.enabled=1"],
             { Package: { } package } => [package.Name, package.Version],
