@@ -47,6 +47,7 @@ public static class MPSecApp
         builder.Services.AddNetwork();
         builder.Services.AddConnections();
         builder.Services.AddSystemStatus(options);
+        builder.Services.AddKernel();
         builder.Services.AddSettings();
         configure?.Invoke(builder);
 
@@ -79,6 +80,7 @@ public static class MPSecApp
         app.MapAlertsApi();
         app.MapLiveApi();
         app.MapSystemApi();
+        app.MapKernelApi();
         app.MapMetrics();
         app.MapApiDescription();
         app.MapHealth();

@@ -57,10 +57,14 @@ public static class AptOutput
     }
 
     /// <summary>Names that have a candidate, from what <c>apt-cache policy NAME…</c> printed.</summary>
-    public static IReadOnlySet<string> Offered(string policy)
+    public static IReadOnlySet<string> Offered(string policy) => Candidates(policy).Keys.ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>The version that would be installed of each name that has one, from what <c>apt-cache policy NAME…</c> printed.</summary>
+    public static IReadOnlyDictionary<string, string> Candidates(string policy)
     {
+        const string Candidate = "  Candidate: ";
         ArgumentNullException.ThrowIfNull(policy);
-        var offered = new HashSet<string>(StringComparer.Ordinal);
+        var offered = new Dictionary<string, string>(StringComparer.Ordinal);
         var name = "";
         foreach (var line in policy.Split('\n'))
         {
@@ -68,9 +72,9 @@ public static class AptOutput
             {
                 name = line[..^1];
             }
-            else if (line.StartsWith("  Candidate: ", StringComparison.Ordinal) && !line.EndsWith("(none)", StringComparison.Ordinal))
+            else if (line.StartsWith(Candidate, StringComparison.Ordinal) && !line.EndsWith("(none)", StringComparison.Ordinal))
             {
-                offered.Add(name);
+                offered[name] = line[Candidate.Length..].Trim();
             }
         }
 

@@ -44,6 +44,7 @@ public static class MPSecCommandLine
         root.Subcommands.Add(ServeCommand.Create());
         root.Subcommands.Add(StatusCommand.Create());
         root.Subcommands.Add(NetworkCommand.Create());
+        root.Subcommands.Add(KernelCommand.Create());
         root.Subcommands.Add(LabCommand.Create());
         root.Subcommands.Add(UserCommand.Create());
         root.Subcommands.Add(TokenCommand.Create());
