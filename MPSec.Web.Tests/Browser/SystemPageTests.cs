@@ -52,6 +52,9 @@ public sealed class SystemPageTests(BrowserFixture fixture)
         await store.FlushAsync(TestContext.Current.CancellationToken);
         await using var page = await fixture.OpenAsync(new(Height: 1200), "/system?range=1h");
         await Assertions.Expect(page.Page.Locator(".history-chart[data-points]")).ToHaveCountAsync(1);
+        var table = await page.Page.Locator("a[download='mpsec-history-host.csv']").GetAttributeAsync("href");
+        var answer = await page.Page.APIRequest.GetAsync(new Uri(new Uri(page.Page.Url), table!).AbsoluteUri);
+        Assert.StartsWith("series,unit,time,min,mean,max,count\nmachine/cpu,%,", await answer.TextAsync(), StringComparison.Ordinal);
         await page.ShotAsync("system-history");
         await page.AssertAccessibleAsync();
 

@@ -71,6 +71,16 @@ public sealed partial class PastSeries(HistoryStore store, TimeProvider time, IS
 
     private IStringLocalizer<PastTexts> L => texts;
 
+    private string ExportAddress
+    {
+        get
+        {
+            var (from, to) = Range.At(_loadedAt);
+            var series = Uri.EscapeDataString(string.Join(',', Lines.Select(l => l.Series)));
+            return string.Create(CultureInfo.InvariantCulture, $"api/v1/gateways/{Uri.EscapeDataString(Gateway)}/history?series={series}&from={from.ToUnixTimeSeconds()}&to={to.ToUnixTimeSeconds()}&buckets=1000&format=csv");
+        }
+    }
+
     private (string, string, string) Asked => (Gateway, Range.Text, string.Join(',', Lines.Select(l => l.Series)));
 
     /// <inheritdoc/>
