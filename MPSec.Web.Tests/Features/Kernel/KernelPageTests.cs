@@ -29,8 +29,8 @@ public sealed class KernelPageTests : ShellContext
         Assert.Contains(File.ReadAllText("/proc/sys/kernel/osrelease").Trim(), page.Find(".live-state").TextContent, StringComparison.Ordinal);
 
         page.Find("input[type=search]").Input(filter);
-        Assert.Equal(["netem"], page.FindAll("tr[data-feature]").Select(r => r.GetAttribute("data-feature")!));
+        page.WaitForAssertion(() => Assert.Equal(["netem"], page.FindAll("tr[data-feature]").Select(r => r.GetAttribute("data-feature")!)));
         page.Find("input[type=search]").Input("no such word");
-        Assert.Empty(page.FindAll("tr[data-feature]"));
+        page.WaitForAssertion(() => Assert.Empty(page.FindAll("tr[data-feature]")));
     }
 }

@@ -17,7 +17,7 @@ internal static class KernelCommand
     {
         var report = new Command("report", "Show what the running kernel can and cannot do, with evidence, and the shortest way to Multipath TCP; findings do not change the exit code") { s_json };
         report.SetAction(ReportAsync);
-        return new Command("kernel", "Everything about the kernel of this machine") { report, KernelProfileCommand.Create(), KernelSourceCommand.Create() };
+        return new Command("kernel", "Everything about the kernel of this machine") { report, KernelProfileCommand.Create(), KernelSourceCommand.Create(), KernelProveCommand.Create() };
     }
 
     private static async Task<int> ReportAsync(ParseResult parse, CancellationToken cancellationToken)
