@@ -43,7 +43,7 @@ internal sealed class DatabaseHealth(DatabaseStart start, IDbContextFactory<MPSe
             var database = await contexts.CreateDbContextAsync(cancellationToken);
             await using (database)
             {
-                await database.Roles.AsNoTracking().Select(r => r.Id).FirstOrDefaultAsync(cancellationToken);
+                await database.Roles.AnyAsync(cancellationToken);
                 return HealthCheckResult.Healthy();
             }
         }
