@@ -40,7 +40,11 @@ public sealed class JoinLogTests
         log.See(new() { Gateway = GatewayName.Host, Faults = [new("subflows", 1, "not read")] });
         Assert.False(log.IsFailure(Event(MptcpEventKind.SubflowClosed, 2, error: 110), "p1"));
         log.See(new() { Gateway = GatewayName.Host });
+        Assert.False(log.IsFailure(Event(MptcpEventKind.SubflowClosed, 3, error: 110), "p1")); // of a connection that is not known
+        log.IsFailure(Event(MptcpEventKind.Created, 9), "p1");
         Assert.True(log.IsFailure(Event(MptcpEventKind.SubflowClosed, 3, error: 110), "p1"));
+        log.IsFailure(new() { Kind = MptcpEventKind.Closed, Token = 7 }, null);
+        Assert.False(log.IsFailure(Event(MptcpEventKind.SubflowClosed, 9, error: 104), "p1")); // went with its connection
         log.Forget();
         Assert.False(log.IsFailure(Event(MptcpEventKind.SubflowClosed, 4, error: 110), "p1"));
         Assert.Equal(1, log.Read()["p1"].Failed);

@@ -92,6 +92,7 @@ public sealed partial class GatewayFeeds(MPSecOptions options, TimeProvider time
         {
             if (entry is { Feed.Store.SubscriberCount: 0 } && time.GetElapsedTime(entry.AskedAt) > s_forget && _entries.TryRemove(name, out _))
             {
+                recorder?.Forget(name);
                 stop.Cancel();
             }
 

@@ -68,7 +68,7 @@ public sealed class KernelProofImage(ICommandRunner commands)
         ip -n c link set lo up; ip -n s link set lo up
         ip -n s address add 10.9.9.9/32 dev lo; ip -n c route add default via 10.0.1.2
         for n in c s; do
-          for f in /proc/sys/net/ipv4/conf/*/rp_filter; do ip netns exec $n sh -c "echo 0 >$f"; done
+          for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 | ip netns exec $n tee $f >/dev/null; done
           ip -n $n mptcp limits set subflows 4 add_addr_accepted 4
         done
         ip -n c mptcp endpoint add 10.0.2.1 dev c2 subflow

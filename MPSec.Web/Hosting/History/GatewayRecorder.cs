@@ -24,6 +24,9 @@ public sealed class GatewayRecorder(HistoryStore store, SeriesRecorder<GatewaySn
     /// <summary>Joins of a gateway by interface, since it is listened to.</summary>
     public IReadOnlyDictionary<string, PathJoins> Joins(string gateway) => _logs.TryGetValue(gateway, out var log) ? log.Joins() : new Dictionary<string, PathJoins>();
 
+    /// <summary>Knows nothing more of a gateway that nobody asks for any more.</summary>
+    public void Forget(string gateway) => _logs.TryRemove(gateway, out _);
+
     /// <summary>Keeps the events of a gateway from now on.</summary>
     public void Follow(string gateway, WatchedGateway source)
     {

@@ -19,10 +19,10 @@ public sealed class JoinLog(TimeProvider time)
     /// <summary>Time over which <see cref="PathJoins.RecentPercent"/> looks: a join that gets no answer ends after two minutes only (tcp_syn_retries of ip-sysctl).</summary>
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(5);
 
-    private const int MostSubflows = 200_000;
+    private const int MostConnections = 50_000;
     private const int MostRecent = 1000;
 
-    private readonly HashSet<(uint Token, string Local, string Remote)> _open = [];
+    private readonly Dictionary<uint, HashSet<(string Local, string Remote)>> _open = [];
     private readonly Dictionary<string, Path> _paths = new(StringComparer.Ordinal);
     private bool _complete;
 
@@ -42,9 +42,9 @@ public sealed class JoinLog(TimeProvider time)
             return;
         }
 
-        foreach (var subflow in reading.Subflows.Where(s => s.State == 1).Take(MostSubflows))
+        foreach (var subflow in reading.Subflows.Where(s => s.State == 1))
         {
-            _open.Add((subflow.TokenLocal, subflow.Local.ToString(), subflow.Remote.ToString()));
+            Open(subflow.TokenLocal).Add((subflow.Local.ToString(), subflow.Remote.ToString()));
         }
 
         _complete = true;
@@ -54,28 +54,34 @@ public sealed class JoinLog(TimeProvider time)
     public bool IsFailure(MptcpEvent e, string? path)
     {
         ArgumentNullException.ThrowIfNull(e);
+        if (e is { Kind: MptcpEventKind.Closed, Token: { } ended })
+        {
+            _open.Remove(ended); // the kernel does not tell the end of each of its subflows
+            return false;
+        }
+
         if (e is not { Token: { } token, Local: { } local, Remote: { } remote })
         {
             return false;
         }
 
-        var key = (token, local.ToString(), remote.ToString());
+        var key = (local.ToString(), remote.ToString());
         switch (e.Kind)
         {
             // The first subflow of a connection is told as the connection.
             case MptcpEventKind.Created or MptcpEventKind.Established or MptcpEventKind.SubflowEstablished:
-                if (_open.Count >= MostSubflows)
+                if (_open.Count >= MostConnections)
                 {
                     Forget();
                 }
 
-                if (_open.Add(key) && e.Kind == MptcpEventKind.SubflowEstablished)
+                if (Open(token).Add(key) && e.Kind == MptcpEventKind.SubflowEstablished)
                 {
                     Count(path, failed: false);
                 }
 
                 return false;
-            case MptcpEventKind.SubflowClosed when !_open.Remove(key) && _complete && e.Error > 0:
+            case MptcpEventKind.SubflowClosed when _open.TryGetValue(token, out var subflows) && !subflows.Remove(key) && _complete && e.Error > 0:
                 Count(path, failed: true);
                 return true;
             default:
@@ -97,6 +103,16 @@ public sealed class JoinLog(TimeProvider time)
             var recent = p.Value.Recent;
             return new PathJoins(p.Value.Tried, p.Value.Failed, recent.Count < 3 ? 0 : 100.0 * recent.Count(r => r.Failed) / recent.Count);
         }, StringComparer.Ordinal);
+    }
+
+    private HashSet<(string Local, string Remote)> Open(uint token)
+    {
+        if (!_open.TryGetValue(token, out var subflows))
+        {
+            _open[token] = subflows = [];
+        }
+
+        return subflows;
     }
 
     private void Count(string? name, bool failed)
