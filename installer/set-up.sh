@@ -6,11 +6,12 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 usage() {
     cat <<'TEXT'
-Usage: set-up.sh [--for GROUP]... [--dry-run] [--check]
+Usage: set-up.sh [--for GROUP]... [--repair] [--dry-run] [--check]
 
 Installs what MPSec needs and this machine lacks, by apt.
 
-  --for GROUP   run, build, lab, test or all; several with commas or by repeating (default: run,build,lab)
+  --for GROUP   run, build, lab, kernel, test or all; several with commas or by repeating (default: run,build,lab)
+  --repair      first end a package installation that was interrupted (dpkg --configure -a; your versions of settings stay)
   --dry-run     say what would be installed and why; change nothing
   --check       as --dry-run, and exit with 4 if a required package is missing
   --help        this text
@@ -22,14 +23,16 @@ TEXT
 groups=''
 dry_run=false
 check=false
+repair=false
 while (($#)); do
     case $1 in
         --for)
-            [[ $# -ge 2 ]] || usage_fault "--for needs a group: run, build, lab, test or all."
+            [[ $# -ge 2 ]] || usage_fault "--for needs a group: run, build, lab, kernel, test or all."
             groups+=",$2"
             shift
             ;;
         --for=*) groups+=",${1#--for=}" ;;
+        --repair) repair=true ;;
         --dry-run) dry_run=true ;;
         --check) dry_run=true check=true ;;
         -h | --help)
@@ -42,12 +45,12 @@ while (($#)); do
 done
 groups="${groups#,}"
 groups="${groups:-run,build,lab}"
-[[ ,$groups, != *,all,* ]] || groups='run,build,lab,test'
+[[ ,$groups, != *,all,* ]] || groups='run,build,lab,kernel,test'
 IFS=',' read -r -a group_list <<<"$groups"
 for group in "${group_list[@]}"; do
     case $group in
-        run | build | lab | test) ;;
-        *) usage_fault "--for $group: the groups are run, build, lab, test and all." ;;
+        run | build | lab | kernel | test) ;;
+        *) usage_fault "--for $group: the groups are run, build, lab, kernel, test and all." ;;
     esac
 done
 
@@ -64,6 +67,21 @@ proved() {
     done
     return 1
 }
+
+interrupted() {
+    fail "$EXIT_FAILED" "An earlier package installation was interrupted: run '$0 --repair' as root (it runs 'dpkg --configure -a'), then start again."
+}
+if $repair; then
+    if $dry_run; then
+        say "Would end what an interrupted package installation left: dpkg --configure -a."
+    else
+        have dpkg || fail "$EXIT_NOT_AVAILABLE" "This system has no dpkg, so there is nothing to repair."
+        need_root "Repairing packages"
+        DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a </dev/null ||
+            fail "$EXIT_FAILED" "The interrupted installation could not be ended: the lines of dpkg above say which package is in the way."
+        say "No package is half configured any more."
+    fi
+fi
 
 names=() needs=() reasons=()
 while IFS=$'\t' read -r group need package proof why; do
@@ -103,8 +121,7 @@ space=400
 [[ ,$groups, != *,build,* && ,$groups, != *,lab,* ]] || space=1500
 [[ ,$groups, != *,test,* ]] || space=2500
 need_space "$ROOT/var" "$space" "Installing the packages"
-[[ -z $(dpkg --audit 2>/dev/null) ]] ||
-    fail "$EXIT_FAILED" "An earlier package installation was interrupted: run 'dpkg --configure -a' as root, then start again."
+[[ -z $(dpkg --audit 2>/dev/null) ]] || interrupted
 
 log="$(mktemp)"
 trap 'rm -f -- "$log"' EXIT
@@ -117,7 +134,7 @@ explain_failure() {
     if grep -qE 'Could not get lock|Unable to (acquire|lock)' "$log"; then
         fail "$EXIT_FAILED" "Another program is installing packages right now: wait until it has ended, then start again."
     elif grep -qE 'dpkg was interrupted|dpkg --configure -a' "$log"; then
-        fail "$EXIT_FAILED" "An earlier package installation was interrupted: run 'dpkg --configure -a' as root, then start again."
+        interrupted
     elif grep -qE 'No space left on device|enough free space' "$log"; then
         fail "$EXIT_FAILED" "The disk is full: make room, then start again."
     elif grep -qE 'Failed to fetch|Could not (resolve|connect)|Temporary failure|Network is unreachable|timed out' "$log"; then

@@ -210,7 +210,9 @@ arguments=(serve --state "$state" --urls "$urls")
 ! $lab || arguments+=(--lab)
 
 # ready: the server says that it can serve. An https address is only asked whether it accepts connections.
-ready() {
+# In a process of its own: a server that closes early must not end this script, nor leave words on its standard error.
+ready() (
+    exec 2>/dev/null
     local url="${urls%%;*}" host number answer=''
     url="${url%/}"
     host="$(shown_address "$urls")"
@@ -220,14 +222,14 @@ ready() {
     host="${host%:"$number"}"
     host="${host#[}"
     host="${host%]}"
-    { exec 3<>"/dev/tcp/$host/$number"; } 2>/dev/null || return 1
+    exec 3<>"/dev/tcp/$host/$number" || exit 1
     if [[ $url == http:* ]]; then
-        printf 'GET /healthz/ready HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$host" >&3
+        # By cat: bash's own printf sends a request line by line.
+        cat <<<"GET /healthz/ready HTTP/1.1"$'\r\n'"Host: $host"$'\r\nConnection: close\r\n\r' >&3 || true
         IFS= read -r -t 5 answer <&3 || true
     fi
-    exec 3>&-
     [[ $url == https:* || $answer == 'HTTP/1.1 200 '* ]]
-}
+)
 
 # The link is written a moment after the first answer. Without one, an administrator exists.
 await_link() {

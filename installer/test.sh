@@ -32,7 +32,7 @@ while (($#)); do
     shift
 done
 
-if $set_up; then "$REPO/installer/set-up.sh" --for run,build,lab,test; fi
+if $set_up; then "$REPO/installer/set-up.sh" --for all; fi
 find_dotnet || fail "$EXIT_NOT_AVAILABLE" "The .NET 10 SDK was not found: run ./installer/set-up.sh first."
 need_space "$REPO" 3000 "Building and testing"
 is_root || warn "Not root: tests on network namespaces are skipped (run it with sudo for all of them)."
@@ -44,7 +44,17 @@ as_owner dotnet build MPSec.sln --no-restore || fail "$EXIT_FAILED" "The build f
 
 log="$(mktemp)"
 left_list="$(mktemp)"
-trap 'rm -f -- "$log" "$left_list"' EXIT
+kernel="$(mktemp -d)"
+trap 'rm -rf -- "$log" "$left_list" "$kernel"' EXIT
+
+# A kernel of the distribution to be started in a virtual machine: a package that is fetched and not installed. Without one that test is skipped.
+if [[ -z ${MPSEC_KERNEL_PACKAGE:-} ]] && command -v apt-get >/dev/null; then
+    name="$(apt-cache depends --important linux-image-cloud-amd64 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ { print $2; exit }')"
+    if [[ -n $name ]] && (cd -- "$kernel" && apt-get download -q -- "$name" >/dev/null 2>&1); then
+        MPSEC_KERNEL_PACKAGE="$(echo "$kernel"/*.deb)"
+        export MPSEC_KERNEL_PACKAGE
+    fi
+fi
 
 # Named network namespaces are files below /run/netns. The tests get an empty folder of their own there: a lab of yours is
 # neither seen nor touched by them, and whatever is in it afterwards they left behind.
@@ -76,7 +86,11 @@ if ((passed + failed == 0)); then
     status=1
 fi
 ((failed == 0 && status == 0)) || status="$EXIT_FAILED"
-# A log is long and often cut: the names of the failed tests stand at its end.
-((failed == 0)) || grep -E '^[[:space:]]*failed [^:]' "$log" | sort -u || true
+# A log is long and often cut: the failed tests stand at its end, each with the first lines of its reason.
+((failed == 0)) || awk '
+    /^[[:space:]]*failed [^:]/ { left = 12; if (!told[$2]++) { print; next } left = 0 }
+    left > 0 && /^[[:space:]]+Standard (output|error)/ { left = 0 }
+    left > 0 && /^[[:space:]]+[^[:space:]]/ { print; left--; next }
+    { left = 0 }' "$log"
 printf '%d passed, %d failed%s\n' "$passed" "$failed" "$( ((skipped == 0)) || printf ', %d skipped' "$skipped")"
 exit "$status"

@@ -187,9 +187,10 @@ public sealed class BrowserPage : IAsyncDisposable
         }
     }
 
-    /// <summary>No serious or critical accessibility violation.</summary>
+    /// <summary>No serious or critical accessibility violation. What is on its way in or out, such as a message that fades, is judged when it has arrived.</summary>
     public async Task AssertAccessibleAsync()
     {
+        await Page.WaitForFunctionAsync("() => document.getAnimations().every(a => a.playState !== 'running' || a.effect.getComputedTiming().endTime === Infinity)");
         var result = await Page.RunAxe(new AxeRunOptions { ResultTypes = [ResultType.Violations] });
         var violations = result.Violations.Where(v => v.Impact is "serious" or "critical")
             .Select(v => $"{v.Id}: {v.Help} at {string.Join(" | ", v.Nodes.Take(4).Select(n => n.Html))}").ToArray();

@@ -43,6 +43,13 @@ public sealed class JobsPageTests(BrowserFixture fixture) : IClassFixture<Browse
         await page.Page.SelectOptionAsync("select >> nth=1", "Cancelled");
         await page.Page.WaitForFunctionAsync("() => location.search.includes('state=Cancelled')");
         await page.Page.WaitForSelectorAsync(".panel-state");
+
+        // What the kind offers after its failure is one button beside the reason, and leads to the run that it started.
+        await page.GoAsync(run);
+        await page.Page.ClickAsync("[role=alert] [data-offer=shown]");
+        await page.Page.WaitForFunctionAsync("before => location.pathname !== before", run);
+        await page.Page.WaitForSelectorAsync("[role=alert] >> text=nothing was there; install it");
+        Assert.NotEqual(run, new Uri(page.Page.Url).AbsolutePath);
     }
 
     [Fact]

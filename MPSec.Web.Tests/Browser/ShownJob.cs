@@ -31,6 +31,8 @@ internal sealed class ShownJob : IJobKind
         new("verify", "StepVerify", _ => throw new JobFailedException("nothing was there; install it")),
     ];
 
+    public JobOffer? Offer(JobRun failed) => new(Key, SetUpPackagesParameters.Usual, Texts, "OfferRepair");
+
     public bool Resumable => true;
 
     public JobLane Lane => JobLane.Long;

@@ -25,6 +25,7 @@ public abstract class ShellContext : BunitContext, IAsyncLifetime
         Services.AddMudServices();
         Services.AddTransient<MudLocalizer, MudTextLocalizer>();
         Services.AddSingleton(TimeProvider.System);
+        Services.AddSingleton<Sentences>();
         Services.AddSingleton<IShellState>(Shell);
         Services.AddSingleton(new HistoryStore(new StateFolder("/nonexistent/mpsec"), new(), TimeProvider.System, NullLogger<HistoryStore>.Instance)); // says that it is not open yet
     }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using MPSec.Changes;
 using MPSec.Changes.Kernel;
+using MPSec.Components;
 using MPSec.Features;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Values;
@@ -41,7 +42,7 @@ public sealed class ChangeDeskTests : BunitContext, IAsyncLifetime
         _changes = await _state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges().AddFakeDeadMan().AddSingleton<IHostKernel>(_kernel));
         await _changes.GetRequiredService<GatewayModes>().SetAsync(GatewayName.Host, GatewayMode.Managed, s_mina, Token);
         JSInterop.Mode = JSRuntimeMode.Loose;
-        Services.AddLogging().AddLocalization().AddMudServices(o => o.PopoverOptions.CheckForPopoverProvider = false);
+        Services.AddLogging().AddLocalization().AddSingleton<Sentences>().AddMudServices(o => o.PopoverOptions.CheckForPopoverProvider = false);
         Services.AddSingleton(TimeProvider.System).AddSingleton<ILiveFeeds<GatewaySnapshot, RatePoint>>(new NoFeeds()).AddChangeDesk(_changes);
         this.AddAuthorization().SetAuthorized("mina").SetRoles("Administrator");
     }

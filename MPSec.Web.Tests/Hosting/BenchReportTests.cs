@@ -9,13 +9,50 @@ public sealed class BenchReportTests
     public void Soak_Slope_IsThatAfterTheWarmUp()
     {
         const double MiB = 1048576;
-        var points = Enumerable.Range(1, 60).Select(m => new SoakPoint(m, MiB * (m <= 15 ? 20 + m : 50 + (m / 60.0 * 0.5)), MiB * 300, 40)).ToArray();
+        var points = Enumerable.Range(1, 60)
+            .Select(m => new SoakPoint(m, MiB * (m <= 30 ? 20 + m : 50 + (m / 60.0 * 0.5)), MiB * (m <= 30 ? 100 + m : 200 - (m / 60.0)), MiB * 300, 40)).ToArray();
         var report = new SoakReport(1000, 20, points);
         Assert.Equal(0.5, report.ManagedSlope, 6);
+        Assert.Equal(-1, report.OwnSlope, 6);
         Assert.Equal(0, report.ResidentSlope, 6);
         Assert.True(report.Passed);
-        Assert.Contains("  passed  0.50 MiB an hour, below 1", BenchCommand.Text(report), StringComparison.Ordinal);
+        var text = BenchCommand.Text(report);
+        Assert.Contains("after the 30 min of warm-up", text, StringComparison.Ordinal);
+        Assert.Contains("  passed  objects 0.50 MiB an hour, below 1", text, StringComparison.Ordinal);
+        Assert.Contains("  passed  own memory -1.00 MiB an hour, below 1", text, StringComparison.Ordinal);
         Assert.False(new SoakReport(1000, 20, [.. points.Select(p => p with { ManagedBytes = p.Minutes * MiB })]).Passed);
+        Assert.False(new SoakReport(1000, 20, [.. points.Select(p => p with { OwnBytes = p.Minutes * MiB })]).Passed);
+        Assert.Equal(60, new SoakReport(1000, 20, [.. points, points[^1] with { Minutes = 180 }]).WarmUpMinutes);
+    }
+
+    [Fact]
+    public void KernelBuild_Ratio_IsWithoutWhatTheSidesDiffer()
+    {
+        // The first processor is a fifth slower, whoever is on it; the job costs 2 % of time and 1 % of processors.
+        var round = new KernelBuildRound(new(120, 102, 120, 101), new(100, 122.4, 100, 121.2));
+        Assert.Equal(1.02, round.WallRatio, 6);
+        Assert.Equal(1.01, round.CpuRatio, 6);
+        var report = new KernelBuildReport(40, 1, [round, round, round]);
+        Assert.True(report.Passed);
+        Assert.Contains("wall time         bare 110.00 s, job 112.20 s: 1.020 (bar 1.03)", BenchCommand.Text(report), StringComparison.Ordinal);
+        Assert.False((report with { Rounds = [round with { Swapped = round.Swapped with { JobSeconds = 126 } }] }).Passed);
+        Assert.False((report with { Rounds = [round with { Swapped = round.Swapped with { JobCpu = 127 } }] }).Passed);
+    }
+
+    [Fact]
+    public void Log_Bars_FailOneByOne()
+    {
+        var report = new LogReport(2000, 160_000, new(60, 20, 0, null), new(55, 90, 2, 300), new(50, 60, 10, null), 80, 400);
+        Assert.True(report.Passed);
+        Assert.DoesNotContain("FAILED", BenchCommand.Text(report), StringComparison.Ordinal);
+        foreach (var worse in (LogReport[])[
+            report with { LinesPerSecond = 1500 }, report with { Own = report.Own with { FramesPerSecond = 47 } }, report with { Own = report.Own with { LongestMs = 251 } },
+            report with { Own = report.Own with { BehindMs = 1001 } }, report with { Own = report.Own with { BehindMs = null } }, report with { JumpMs = 251 },
+        ])
+        {
+            Assert.False(worse.Passed);
+            Assert.Single(BenchCommand.Text(worse).Split('\n'), l => l.Contains("FAILED", StringComparison.Ordinal));
+        }
     }
 
     [Fact]

@@ -104,8 +104,12 @@ public sealed class FakeClone : IDisposable
             {
                 using var client = await _health.AcceptTcpClientAsync(_stop.Token);
                 await using var stream = client.GetStream();
-                var request = new byte[1024];
-                _ = await stream.ReadAsync(request, _stop.Token);
+                using var request = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
+                while (await request.ReadLineAsync(_stop.Token) is { Length: > 0 })
+                {
+                    // To the empty line: who answers and closes with bytes unread resets the connection.
+                }
+
                 await stream.WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), _stop.Token);
             }
         }

@@ -25,7 +25,7 @@ public sealed partial class PackageTableTests
     public void Table_EveryField_HasItsForm() =>
         Assert.All(Rows(), row =>
         {
-            Assert.Contains(row.Group, (string[])["run", "build", "lab", "test"]);
+            Assert.Contains(row.Group, (string[])["run", "build", "lab", "kernel", "test"]);
             Assert.Contains(row.Need, (string[])["required", "optional"]);
             Assert.All(row.Package.Split('|'), name => Assert.Matches(PackageName(), name));
             Assert.All(row.Proof.Split('|'), proof => Assert.Matches(ProofForm(), proof));

@@ -50,7 +50,7 @@ public sealed class SetUpScriptTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--for", "kernel", "--for kernel: the groups are run, build, lab, test and all.")]
+    [InlineData("--for", "kernels", "--for kernels: the groups are run, build, lab, kernel, test and all.")]
     [InlineData("--for", null, "--for needs a group")]
     [InlineData("--fast", null, "There is no option '--fast'.")]
     public async Task SetUp_WrongUsage_ExitsWith2(string option, string? value, string sentence) =>
@@ -101,13 +101,42 @@ public sealed class SetUpScriptTests : IDisposable
     public async Task SetUp_HalfConfiguredPackages_TellsTheCommand()
     {
         _machine.Stub("dpkg", "echo 'The following packages are only half configured'");
-        await FailsAsync(1, "run 'dpkg --configure -a' as root");
+        await FailsAsync(1, "set-up.sh --repair' as root (it runs 'dpkg --configure -a')");
         Assert.DoesNotContain("apt-get", _machine.Calls, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task SetUp_Repair_EndsTheInterruptedInstallationAndGoesOn()
+    {
+        _machine.Stub("dpkg", $"case $* in *--audit*) [[ -e {_machine.In("whole")} ]] || echo 'The following packages are only half configured' ;; *--configure*) [[ $DEBIAN_FRONTEND == noninteractive ]] && : >{_machine.In("whole")} ;; esac");
+        var result = await _machine.RunAsync("set-up.sh", ["--repair", "--for", "run"]);
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Contains("No package is half configured any more.", result.Output, StringComparison.Ordinal);
+        Assert.Contains("dpkg --force-confdef --force-confold --configure -a\n", _machine.Calls, StringComparison.Ordinal);
+        Assert.Contains("apt-get", _machine.Calls, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task SetUp_RepairThatFails_SaysSoAndInstallsNothing()
+    {
+        _machine.Stub("dpkg", "echo 'dpkg: error processing package alpha (--configure)' >&2; exit 1");
+        var result = await _machine.RunAsync("set-up.sh", ["--repair"]);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("could not be ended", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("apt-get", _machine.Calls, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task SetUp_RepairDryRun_ChangesNothing()
+    {
+        var result = await _machine.RunAsync("set-up.sh", ["--repair", "--dry-run"]);
+        Assert.Contains("dpkg --configure -a", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("dpkg --", _machine.Calls, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt)", 1, "Another program is installing packages right now")]
-    [InlineData("E: dpkg was interrupted, you must manually run 'dpkg --configure -a'", 1, "run 'dpkg --configure -a' as root")]
+    [InlineData("E: dpkg was interrupted, you must manually run 'dpkg --configure -a'", 1, "set-up.sh --repair' as root")]
     [InlineData("E: You don't have enough free space in /var/cache/apt/archives/.", 1, "The disk is full")]
     [InlineData("E: Failed to fetch http://x/y.deb  Temporary failure resolving 'x'", 4, "connect this machine to the network")]
     [InlineData("E: Sub-process /usr/bin/dpkg returned an error code (1)", 1, "apt-get install failed: the lines of apt-get above say why.")]

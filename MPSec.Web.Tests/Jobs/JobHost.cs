@@ -58,16 +58,20 @@ internal sealed class JobHost : IAsyncDisposable
 
     public static Task<JobHost> StartAsync(StateFolder folder, bool workers, params IJobKind[] kinds) => StartAsync(folder, workers, [.. kinds.Select(kind => (Func<IServiceProvider, IJobKind>)(_ => kind))]);
 
-    public static async Task<JobHost> StartAsync(StateFolder folder, bool workers, params Func<IServiceProvider, IJobKind>[] kinds)
+    public static Task<JobHost> StartAsync(StateFolder folder, bool workers, params Func<IServiceProvider, IJobKind>[] kinds) => StartAsync(folder, workers, services =>
+    {
+        foreach (var kind in kinds)
+        {
+            services.AddSingleton(kind);
+        }
+    });
+
+    public static async Task<JobHost> StartAsync(StateFolder folder, bool workers, Action<IServiceCollection> add)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.AddFilter(_ => false);
         builder.Services.AddSingleton(TimeProvider.System).AddMPSecData(folder.Root).AddMPSecJobs();
-        foreach (var kind in kinds)
-        {
-            builder.Services.AddSingleton(kind);
-        }
-
+        add(builder.Services);
         if (!workers)
         {
             foreach (var server in builder.Services.Where(service => service.ServiceType == typeof(IHostedService) && service.ImplementationFactory?.Method.DeclaringType?.Assembly.GetName().Name?.StartsWith("Hangfire", StringComparison.Ordinal) == true).ToList())

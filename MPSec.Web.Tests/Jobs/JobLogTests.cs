@@ -1,5 +1,5 @@
 using System.Text;
-using MPSec.Features.Jobs;
+using MPSec.Features;
 using MPSec.Jobs;
 using MPSec.Linux.Processes;
 

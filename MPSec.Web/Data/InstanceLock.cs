@@ -25,9 +25,13 @@ public sealed class InstanceLock : IDisposable
         }
         catch (IOException e) when (e.HResult == WouldBlock)
         {
-            var who = ReadPid(folder.PidFile) is { } pid ? $"process {pid}" : "another process";
+            var holder = ReadPid(folder.PidFile);
+            var who = holder is { } pid ? $"process {pid}" : "another process";
             throw new StateFolderException(
-                StateFolderFault.InUse, $"state folder {folder}: MPSec already runs on it as {who}; stop it, or give this one its own --state folder", e);
+                StateFolderFault.InUse, $"state folder {folder}: MPSec already runs on it as {who}; stop it, or give this one its own --state folder", e)
+            {
+                Holder = holder,
+            };
         }
 
         try

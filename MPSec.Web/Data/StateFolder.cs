@@ -68,6 +68,27 @@ public sealed class StateFolder
     /// <summary>Log of one run: UTF-8 text, one time-stamped line each.</summary>
     public string JobLog(long run) => Path.Combine(JobFolder(run), "log");
 
+    /// <summary>What is known of the kernel that is tried, and of the ones before it.</summary>
+    public string KernelBootFile => Path.Combine(Root, "kernel", "boot.json");
+
+    /// <summary>File that whoever changes how the machine starts holds locked (flock(2)).</summary>
+    public string KernelBootLock => Path.Combine(Root, "kernel", "boot.lock");
+
+    /// <summary>Everything about kernels that are built here.</summary>
+    public string KernelFolder => Path.Combine(Root, "kernel");
+
+    /// <summary>Where a run builds its kernel: source and objects; goes when the run has its packages.</summary>
+    public string KernelWork(long run) => Path.Combine(KernelFolder, "work", run.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>One folder per finished kernel.</summary>
+    public string KernelsFolder => Path.Combine(KernelFolder, "built");
+
+    /// <summary>What a run made: packages, configuration, proof and where they come from.</summary>
+    public string KernelResult(long run) => Path.Combine(KernelsFolder, run.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Objects of earlier builds, by which the next one is faster.</summary>
+    public string CompilerCache => Path.Combine(KernelFolder, "ccache");
+
     /// <inheritdoc/>
     public override string ToString() => Root;
 }

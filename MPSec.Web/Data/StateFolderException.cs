@@ -27,4 +27,7 @@ public sealed class StateFolderException(StateFolderFault fault, string sentence
 {
     /// <summary>Which fault.</summary>
     public StateFolderFault Fault { get; } = fault;
+
+    /// <summary>Process that has the folder; null when that is not what is wrong, or nobody knows.</summary>
+    public int? Holder { get; init; }
 }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Localization;
 using MPSec.Changes;
 using MPSec.Components.Controls;
 using MPSec.Components.Layout;
+using MPSec.Components;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Namespaces;
 using MPSec.Linux.Values;
@@ -30,7 +31,8 @@ public sealed class ChangeDesk(
     NavigationManager navigation,
     TimeProvider time,
     ChangeTitles titles,
-    IStringLocalizer<ChangeTexts> texts)
+    IStringLocalizer<ChangeTexts> texts,
+    Sentences sentences)
 {
     private static readonly TimeSpan s_busyPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(150);
@@ -105,12 +107,13 @@ public sealed class ChangeDesk(
         }
         catch (Exception e) when (e is ChangeException or NamespaceException)
         {
+            var refusal = sentences.Of(e.Message);
             if (!wish.TellsRefusal)
             {
-                snackbar.Add(e.Message, Severity.Error);
+                snackbar.Add(refusal, Severity.Error);
             }
 
-            return new(null, e.Message);
+            return new(null, refusal);
         }
     }
 

@@ -58,8 +58,8 @@ public sealed partial class PendingChangeBar(
     protected override async Task OnInitializedAsync()
     {
         _context = ExecutionContext.Capture();
+        watch.Changed += OnChanged; // before anything is waited for: the page may be left meanwhile
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
-        watch.Changed += OnChanged;
         Take();
     }
 
@@ -130,7 +130,7 @@ public sealed partial class PendingChangeBar(
         }
         catch (ChangeException e)
         {
-            snackbar.Add(e.Message, Severity.Error);
+            snackbar.Add(Said.Of(e.Message), Severity.Error);
         }
         finally
         {

@@ -12,11 +12,19 @@ public static class JobsSetup
     /// <summary>Registers it; needs Data, Changes and the shell.</summary>
     public static IServiceCollection AddJobs(this IServiceCollection services) => services
         .AddMPSecJobs()
-        .AddSingleton<IJobKind, SetUpPackages>()
+        .AddJobKinds()
         .AddScoped<JobTitles>()
         .AddScoped<JobActions>()
         .AddSingleton(new MenuEntry(MenuOrder.Jobs, "jobs", "jobs", typeof(JobsTexts), "Menu", shell => shell.RunningJobs))
         .AddHostedService<JobCounter>();
+
+    /// <summary>Every kind of job: whoever runs workers must know all of them, for it takes up what another one left.</summary>
+    public static IServiceCollection AddJobKinds(this IServiceCollection services) => services
+        .AddSingleton<IJobKind, SetUpPackages>()
+        .AddKernelBuilds()
+        .AddKernelBoot()
+        .AddSingleton<IJobKind, KernelInstallJob>()
+        .AddSingleton<IJobKind, KernelRemoveJob>();
 }
 
 /// <summary>Keeps the number of queued and running jobs that the frame around every page shows.</summary>

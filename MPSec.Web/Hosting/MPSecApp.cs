@@ -81,6 +81,7 @@ public static class MPSecApp
         app.MapLiveApi();
         app.MapSystemApi();
         app.MapKernelApi();
+        app.MapKernelBootApi();
         app.MapMetrics();
         app.MapApiDescription();
         app.MapHealth();

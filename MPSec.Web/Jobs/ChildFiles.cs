@@ -9,6 +9,9 @@ internal sealed record ChildPlan(ProgramCall Call, string Log, long LogOffset, s
 /// <summary>How a supervised program ended. <paramref name="Error"/> says why it could not be started.</summary>
 internal sealed record ChildExit(int ExitCode, DateTimeOffset At, string? Error);
 
+/// <summary>How far what a program printed was carried over to the log: both are where a line begins, in bytes.</summary>
+internal sealed record ChildPosition(long Output, long Log);
+
 /// <summary>How a supervised program stands.</summary>
 internal enum ChildStanding
 {
@@ -34,6 +37,11 @@ internal sealed class ChildFiles(string folder, string key)
 
     public string LockFile => Path.Combine(folder, key + ".lock");
 
+    /// <summary>What the program printed, as it printed it, until it is in the log.</summary>
+    public string Output => Path.Combine(folder, key + ".out");
+
+    private string Position => Path.Combine(folder, key + ".position.json");
+
     private string Identity => Path.Combine(folder, key + ".child.json");
 
     private string Exit => Path.Combine(folder, key + ".exit.json");
@@ -51,6 +59,10 @@ internal sealed class ChildFiles(string folder, string key)
 
     public ChildExit? ReadExit() => Read<ChildExit>(Exit);
 
+    public ChildPosition? ReadPosition() => Read<ChildPosition>(Position);
+
+    public void Write(ChildPosition position) => Write(Position, position);
+
     public void Write(ChildPlan plan) => Write(Plan, plan);
 
     public void Write(ProcessIdentity identity) => Write(Identity, identity);
@@ -64,6 +76,13 @@ internal sealed class ChildFiles(string folder, string key)
         : identity.IsAlive ? ChildStanding.Alive
         : File.Exists(Exit) ? ChildStanding.Finished
         : ChildStanding.Gone;
+
+    /// <summary>Everything that it printed is in the log and its exit code is kept: what served for that goes.</summary>
+    public void Forget()
+    {
+        File.Delete(Output);
+        File.Delete(Position);
+    }
 
     private static TFile? Read<TFile>(string path)
         where TFile : class

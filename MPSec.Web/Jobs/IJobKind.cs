@@ -45,7 +45,17 @@ public interface IJobKind
 
     /// <summary>Checks parameters before anything is written: null when good, else one sentence that names the field and the fix.</summary>
     string? Check(object parameters) => null;
+
+    /// <summary>A start that takes away what a failed run met; null when none is known.</summary>
+    JobOffer? Offer(JobRun failed) => null;
 }
+
+/// <summary>What may be started next, instead of the same again.</summary>
+/// <param name="Kind">Key of the kind.</param>
+/// <param name="Parameters">Its parameters.</param>
+/// <param name="Texts">The type whose resources hold the title.</param>
+/// <param name="TitleKey">Resource key of the title.</param>
+public sealed record JobOffer(string Kind, object Parameters, Type Texts, string TitleKey);
 
 /// <summary>One step of a kind of job. It is begun again after an interruption, so what it does twice must be as good as once.</summary>
 /// <param name="Key">Lasting name: lower-case letters, digits and dashes.</param>

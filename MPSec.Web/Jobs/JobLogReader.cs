@@ -5,6 +5,10 @@ public static class JobLogReader
 {
     private const int Chunk = 256 * 1024;
 
+    /// <summary>A line that a program printed, from its mark (<c>| </c>) on; empty when MPSec wrote it.</summary>
+    public static ReadOnlySpan<byte> OfProgram(ReadOnlySpan<byte> line) =>
+        line.Length >= JobLogWriter.StampLength + 3 && line[JobLogWriter.StampLength + 1] == '|' ? line[(JobLogWriter.StampLength + 1)..] : [];
+
     /// <summary>Reads from <paramref name="offset"/> on, at most about 256 KiB.</summary>
     /// <param name="path">The log; an absent one is empty.</param>
     /// <param name="offset">Where a line begins, in bytes.</param>

@@ -27,6 +27,21 @@ public sealed class JobLogWriter(string path, TimeProvider time) : IDisposable
     private bool _full;
     private bool _afterReturn;
 
+    /// <summary>So many lines of a program are left out: they are in the log already.</summary>
+    internal int Skip { get; set; }
+
+    /// <summary>Length of the log in bytes, whoever wrote to it.</summary>
+    internal long Length => _file.Length;
+
+    /// <summary>Where the unfinished line begins in output that was taken up to <paramref name="taken"/>; null between the two halves of a line's end.</summary>
+    internal long? LineBegin(long taken)
+    {
+        lock (_gate)
+        {
+            return _afterReturn ? null : taken - _line.WrittenCount;
+        }
+    }
+
     /// <summary>Notes what MPSec did.</summary>
     public void Note(string text)
     {
@@ -82,7 +97,11 @@ public sealed class JobLogWriter(string path, TimeProvider time) : IDisposable
 
     private void EndLine()
     {
-        if (!_full && _file.Length < MostBytes)
+        if (Skip > 0)
+        {
+            Skip--;
+        }
+        else if (!_full && _file.Length < MostBytes)
         {
             Append('|', Encoding.UTF8.GetString(_line.WrittenSpan));
         }

@@ -33,6 +33,7 @@ public static class JobServices
         services.AddSingleton<JobStorage>(_ => new InMemoryStorage(new InMemoryStorageOptions { MaxExpirationTime = TimeSpan.FromMinutes(5) }));
         services.AddHangfire(configuration => configuration.UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings());
         services.AddHostedService<JobRecovery>();
+        services.AddHostedService<JobPickup>();
         services.AddHangfireServer(options => Configure(options, JobLane.Long));
         services.AddHangfireServer(options => Configure(options, JobLane.Chores));
         return services;

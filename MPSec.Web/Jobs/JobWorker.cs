@@ -120,7 +120,9 @@ public sealed partial class JobWorker(
                 feed.Publish(run.Id, new JobProgress(null, null));
                 await InsistAsync(() => ledger.StepStartedAsync(run.Id, step.Position));
                 log.Note(step.StartedAt is null ? number : number + " (again after an interruption)");
+                step.StartedAt ??= time.GetUtcNow();
                 await kind.Steps[step.Position].RunAsync(context);
+                step.FinishedAt = time.GetUtcNow();
                 await InsistAsync(() => ledger.StepEndedAsync(run.Id, step.Position, JobStepState.Done, context.Outcome));
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)

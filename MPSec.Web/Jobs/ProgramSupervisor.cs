@@ -5,7 +5,7 @@ namespace MPSec.Jobs;
 
 /// <summary>
 /// The process between the server and a long program (<c>mpsec run-child PLAN</c>). It leads a session of its own, holds a kernel lock so that the program never
-/// runs twice at once, writes the program's lines to the run's log, and leaves the exit code in a file that appears whole and last.
+/// runs twice at once, carries the program's lines to the run's log, and leaves the exit code in a file that appears whole and last.
 /// </summary>
 public static class ProgramSupervisor
 {
@@ -43,16 +43,18 @@ public static class ProgramSupervisor
 
             files.Write(ProcessIdentity.Current);
             using var log = new JobLogWriter(what.Log, time);
-            files.Write(await RunAsync(what.Call, log, time));
+            files.Write(Run(what, files, log, time));
+            files.Forget();
             return 0;
         }
     }
 
-    private static async Task<ChildExit> RunAsync(ProgramCall call, JobLogWriter log, TimeProvider time)
+    private static ChildExit Run(ChildPlan plan, ChildFiles files, JobLogWriter log, TimeProvider time)
     {
         try
         {
-            var code = await ForegroundProgram.RunAsync(call, bytes => log.Take(bytes.Span), time);
+            using var output = new ChildOutput(files, plan, log);
+            var code = ForegroundProgram.Run(plan.Call, files.Output, output.Carry);
             log.Complete();
             return new(code, time.GetUtcNow(), null);
         }

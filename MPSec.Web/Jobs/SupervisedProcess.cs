@@ -13,6 +13,8 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan s_startLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_again = TimeSpan.FromSeconds(1);
+    private const int MostRestarts = 5;
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs or goes on following the program <paramref name="key"/> of a run's step.</summary>
@@ -21,12 +23,16 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
     /// <param name="key">Name of the program within the step: lower-case letters, digits and dashes.</param>
     /// <param name="call">What to run, if it was not planned before.</param>
     /// <param name="line">Gets each line that the program printed, from its first one, also after an interruption.</param>
+    /// <param name="restart">
+    /// For a program that goes on where it was when it is run again, such as make: killed from outside together with its supervisor, it is started again, at most five
+    /// times without a new line.
+    /// </param>
     /// <param name="cancel">Ends the program: SIGTERM to its group, SIGKILL after 10 s.</param>
     /// <param name="detach">Stops following; the program goes on.</param>
     /// <returns>Exit code; 128 + number when a signal ended it.</returns>
     /// <exception cref="JobFailedException">It could not be started, or ended without leaving an exit code.</exception>
     /// <exception cref="OperationCanceledException">Cancelled or detached.</exception>
-    public async Task<int> RunAsync(long run, string step, string key, ProgramCall call, Action<string>? line, CancellationToken cancel, CancellationToken detach)
+    public async Task<int> RunAsync(long run, string step, string key, ProgramCall call, Action<string>? line, bool restart, CancellationToken cancel, CancellationToken detach)
     {
         var files = new ChildFiles(folder.JobFolder(run), $"{step}.{key}");
         if (files.ReadPlan() is null)
@@ -37,12 +43,14 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
             files.Write(new ChildPlan(call, log.FullName, log.Exists ? log.Length : 0, "MPSEC_RUN=" + mark));
         }
 
+        var unit = string.Create(CultureInfo.InvariantCulture, $"mpsec-run-{run}-{step}-{key}");
         if (files.Standing() is ChildStanding.Unknown or ChildStanding.Gone)
         {
             cancel.ThrowIfCancellationRequested();
-            await StartAsync(files, string.Create(CultureInfo.InvariantCulture, $"mpsec-run-{run}-{step}-{key}"), detach);
+            await StartAsync(files, unit, detach);
         }
 
+        var (restarts, seen) = (0, 0L);
         var offset = files.ReadPlan()!.LogOffset;
         while (true)
         {
@@ -57,7 +65,16 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
                     await EndAsync(files);
                     throw new OperationCanceledException(cancel);
                 case ChildStanding.Alive:
-                    await PauseAsync(cancel, detach);
+                    await PauseAsync(s_poll, cancel, detach);
+                    break;
+                case var _ when restart && !cancel.IsCancellationRequested && (restarts = offset > seen ? 1 : restarts + 1) <= MostRestarts:
+                    seen = offset;
+                    await PauseAsync(s_again, cancel, detach);
+                    if (!cancel.IsCancellationRequested)
+                    {
+                        await StartAsync(files, unit, detach);
+                    }
+
                     break;
                 default:
                     cancel.ThrowIfCancellationRequested();
@@ -134,9 +151,9 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
             from = offset;
             offset = JobLogReader.Read(folder.JobLog(run), from, (bytes, _) =>
             {
-                if (bytes.Length >= JobLogWriter.StampLength + 3 && bytes[JobLogWriter.StampLength + 1] == '|')
+                if (JobLogReader.OfProgram(bytes) is { IsEmpty: false } printed)
                 {
-                    line(Encoding.UTF8.GetString(bytes[(JobLogWriter.StampLength + 3)..]));
+                    line(Encoding.UTF8.GetString(printed[2..]));
                 }
             });
         }
@@ -144,18 +161,18 @@ public sealed class SupervisedProcess(StateFolder folder, DetachedProgram detach
         return offset;
     }
 
-    private async Task PauseAsync(CancellationToken cancel, CancellationToken detach)
+    private async Task PauseAsync(TimeSpan pause, CancellationToken cancel, CancellationToken detach)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, detach);
-        await Task.Delay(s_poll, time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(pause, time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!cancel.IsCancellationRequested)
         {
             detach.ThrowIfCancellationRequested();
         }
     }
 
-    // How to run this very program once more: its own launcher beside it, or the assembly by the host that runs it now.
-    private static (string Program, IReadOnlyList<string> Arguments) Self()
+    /// <summary>How to run this very program once more: its own launcher beside it, or the assembly by the host that runs it now.</summary>
+    internal static (string Program, IReadOnlyList<string> Arguments) Self()
     {
         var launcher = Path.Combine(AppContext.BaseDirectory, "mpsec");
         return File.Exists(launcher) ? (launcher, []) : (Environment.ProcessPath!, [Path.Combine(AppContext.BaseDirectory, "mpsec.dll")]);

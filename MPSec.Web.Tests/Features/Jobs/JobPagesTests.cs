@@ -1,5 +1,6 @@
 using System.Globalization;
 using Bunit;
+using MPSec.Components;
 using Microsoft.Extensions.DependencyInjection;
 using MPSec.Features.Jobs;
 using MPSec.Features.Kernel;
@@ -23,7 +24,7 @@ public sealed class JobPagesTests : BunitContext, IAsyncLifetime
     {
         _host = await JobHost.StartAsync(_state.Folder, workers: true, new TitledKind());
         JSInterop.Mode = JSRuntimeMode.Loose;
-        Services.AddLogging().AddLocalization().AddMudServices();
+        Services.AddLogging().AddLocalization().AddSingleton<Sentences>().AddMudServices();
         Services.AddSingleton(TimeProvider.System).AddSingleton(_host.Engine).AddSingleton(_host.Feed).AddScoped<JobTitles>().AddScoped<JobActions>();
     }
 

@@ -74,7 +74,6 @@ public sealed class KernelProofTests
     [Fact]
     public async Task Prove_KernelOfTheDistribution_WorksInAVirtualMachine()
     {
-        LongProofs.SkipUsually();
         var commands = new CommandRunner(TimeProvider.System);
         var prover = new KernelProver(commands);
         Assert.SkipUnless(prover.MissingPackages() is { Count: 0 } missing, $"not installed: {string.Join(", ", prover.MissingPackages())}");
@@ -84,14 +83,29 @@ public sealed class KernelProofTests
         try
         {
             var kernel = await KernelProofKernel.OfPackageAsync(package!, folder, commands, TestContext.Current.CancellationToken);
-            var proof = await prover.RunAsync(kernel, _ => { }, TestContext.Current.CancellationToken);
-            Assert.Empty(proof.Faults);
+            var promised = KernelFragment.TryParse("CONFIG_MPTCP=y\nCONFIG_INET_ESP=m\nCONFIG_NET_SCH_NETEM=m\n# CONFIG_NO_SUCH_THING is not set\nCONFIG_NOT_THERE=y\n", out _);
+            KernelProof? proof = null;
+            for (var attempt = 0; attempt < 3 && proof is not { Faults.Length: 1 }; attempt++)
+            {
+                // An emulated machine shares the processors with the other tests: its rates may be off, what works is not.
+                proof = await prover.RunAsync(kernel, promised, _ => { }, TestContext.Current.CancellationToken);
+            }
+
+            Assert.Equal(["option CONFIG_NOT_THERE: should be y and is"], proof!.Faults);
+            Assert.Contains(proof.Checks, c => c is { Name: "options", Detail: "4 of 5 as promised" });
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    /// <summary>A proof in which everything works.</summary>
+    internal static KernelProof Passed(string release) => new(release, "tcg",
+        [
+            .. new[] { "boot", "mptcp", "limits", "endpoint", "rules", "esp", "netem", "veth", "tbf" }.Select(n => new KernelProofCheck(n, true, n == "boot" ? release : "works")),
+            new("one path", true, "19.0 Mbits/sec"), new("two paths", true, "37.0 Mbits/sec"), new("joins", true, "2"), new("end", true, ""),
+        ], 40);
 
     private static KernelProof Proof(IEnumerable<string> console) => new("6.1.0-56-cloud-amd64", "tcg", [.. console.Select(KernelProof.Parse).OfType<KernelProofCheck>()], 40);
 

@@ -121,6 +121,23 @@ public sealed class KernelReportTests : IDisposable
     }
 
     [Theory]
+    [InlineData("Object \"mptcp\" is unknown, try \"ip help\".", null)] // iproute2 before 5.8
+    [InlineData("Error: argument \"fullmesh\" is wrong: unknown flag", null)]
+    [InlineData("BusyBox v1.35.0 (Debian 1:1.35.0-4+deb12u1+b1) multi-call binary.", null)]
+    [InlineData("RTNETLINK answers: Operation not supported", false)]
+    [InlineData("Error: Specified qdisc kind is unknown.", false)]
+    public void Trial_ByAProgramThatDoesNotKnowTheWords_SaysNothingOfTheKernel(string said, bool? worked)
+    {
+        var endpoints = KernelFeatureTable.Find("endpoints")!;
+        var trial = KernelTrials.Of(endpoints, succeeded: false, said);
+        Assert.Equal(worked, trial.Worked);
+        Debian("1");
+        var report = KernelReport.Of(new KernelFactsReader(_root).Read() with { Trials = System.Collections.Immutable.ImmutableDictionary<string, KernelTrial>.Empty.Add("endpoints", trial) });
+        Assert.Equal(worked is null ? KernelFeatureState.Ready : KernelFeatureState.Refused, Line(report, "endpoints").State);
+        Assert.Contains(trial.Evidence, Line(report, "endpoints").Evidence);
+    }
+
+    [Theory]
     [InlineData("../../etc/passwd")]
     [InlineData("a/b")]
     public void Config_OfAReleaseThatIsAPath_IsNotRead(string release) => Assert.Null(KernelConfig.Read(_root, release));

@@ -95,7 +95,7 @@ public sealed class KernelSourceCheckTests : IDisposable
     {
         var work = Directory.CreateDirectory(Path.Combine(_root, "work-" + Guid.NewGuid().ToString("N")[..8])).FullName;
         var result = await new KernelSourceCheck(new CommandRunner(TimeProvider.System), Largest)
-            .RunAsync(Archive, Signature, keyring, version, work, TestContext.Current.CancellationToken);
+            .RunAsync(Archive, Signature, keyring, version, work, allowUnsigned: false, TestContext.Current.CancellationToken);
         Assert.True(expected == result.Verdict, $"{what}: {result.Verdict}, {result.Sentence}");
         Assert.Equal(expected == KernelSourceVerdict.Authentic ? [Path.Combine(work, "source.tar")] : [], Directory.EnumerateFileSystemEntries(work));
         Assert.Equal(expected == KernelSourceVerdict.Authentic, result.Signer is { Length: 40 } && result.Archive is not null);

@@ -8,7 +8,7 @@ public sealed class SetUpPackageTableTests
     [Fact]
     public void All_BuiltIn_HasTheGroupsOfTheInstaller()
     {
-        Assert.Equal(["run", "build", "lab", "test"], SetUpPackageTable.Groups);
+        Assert.Equal(["run", "build", "lab", "kernel", "test"], SetUpPackageTable.Groups);
         Assert.All(SetUpPackageTable.All, package => Assert.EndsWith(".", package.Why, StringComparison.Ordinal));
         Assert.All(SetUpPackageTable.All.SelectMany(package => package.Names), name => Assert.Matches("^[a-z0-9][a-z0-9.+-]+$", name));
     }

@@ -47,7 +47,7 @@ public sealed class SetUpPackagesTests : IDisposable
             """);
         var (run, log, audit) = await RunAsync();
         Assert.True(run.State == JobState.Succeeded, run.Result + log);
-        Assert.Equal(["2 of 2 missing", null, "alpha beta-new", "2 of 2 there"], run.Steps.Select(step => step.Outcome));
+        Assert.Equal(["not asked for", "2 of 2 missing", null, "alpha beta-new", "2 of 2 there"], run.Steps.Select(step => step.Outcome));
         Assert.Contains("| names: alpha beta-new\n", log, StringComparison.Ordinal);
         Assert.Equal(["begun by job 1", "installed"], audit.Select(entry => entry.Result));
         Assert.All(audit, entry => Assert.Equal(("mina", "packages.install", "alpha beta-new"), (entry.Actor, entry.Verb, entry.Arguments)));
@@ -72,8 +72,56 @@ public sealed class SetUpPackagesTests : IDisposable
         var (run, _, audit) = await RunAsync();
         Assert.Equal(JobState.Failed, run.State);
         Assert.Contains("dpkg --configure -a", run.Result, StringComparison.Ordinal);
-        Assert.Equal(JobStepState.Failed, run.Steps[0].State);
+        Assert.Equal(JobStepState.Failed, run.Steps[1].State);
         Assert.Empty(audit);
+
+        // Parameters of another version end no page.
+        var parameters = run.Parameters;
+        run.Parameters = """{"unknown":1}""";
+        Assert.Empty(((SetUpPackagesParameters)Kind(null!).Offer(run)!.Parameters).Groups);
+        run.Parameters = parameters;
+
+        // What is offered is a start of the same groups that repairs first.
+        var offer = Kind(null!).Offer(run)!;
+        Assert.Equal(("set-up-packages", "OfferRepair"), (offer.Kind, offer.TitleKey));
+        Assert.Null(Kind(null!).Check(offer.Parameters));
+        Assert.Equal((true, "run"), (((SetUpPackagesParameters)offer.Parameters).Repair, Assert.Single(((SetUpPackagesParameters)offer.Parameters).Groups)));
+    }
+
+    [Fact]
+    public async Task Run_Repair_EndsTheInterruptedInstallationFirst()
+    {
+        _commands.Audit = "The following packages are only half configured:\n alpha";
+        _commands.IsWhole = () => File.Exists(Path.Combine(_state.Root, "whole"));
+        Script("""[ "$1" = check ] || exit 9""");
+        Script("""[ "$*" = "--force-confdef --force-confold --configure -a" ] && [ "$DEBIAN_FRONTEND" = noninteractive ] || exit 9; echo "Setting up alpha"; touch "$ROOT/whole" "$ROOT/alpha" "$ROOT/beta" """, "dpkg");
+        var (run, log, audit) = await RunAsync(repair: true);
+        Assert.True(run.State == JobState.Succeeded, run.Result + log);
+        Assert.Contains("| Setting up alpha\n", log, StringComparison.Ordinal);
+        Assert.Equal([("packages.repair", "begun by job 1"), ("packages.repair", "repaired")], audit.Select(entry => (entry.Verb, entry.Result)));
+    }
+
+    [Fact]
+    public async Task Run_RepairThatFails_NamesThePackageAndOffersNothing()
+    {
+        _commands.Audit = "The following packages are only half configured:\n alpha";
+        Script("exit 9");
+        Script("echo 'dpkg: error processing package alpha (--configure):'; exit 1", "dpkg");
+        var (run, _, audit) = await RunAsync(repair: true);
+        Assert.Equal(JobState.Failed, run.State);
+        Assert.Contains("dpkg: error processing package alpha (--configure); its lines in the log say why", run.Result, StringComparison.Ordinal);
+        Assert.Equal(run.Result, audit[^1].Result);
+        Assert.Null(Kind(null!).Offer(run));
+    }
+
+    [Fact]
+    public async Task Run_RepairWhileAnotherManagerWorks_SaysSo()
+    {
+        Script("exit 9");
+        Script("echo 'dpkg: error: dpkg frontend lock was locked by another process with pid 4711'; exit 2", "dpkg");
+        var (run, _, _) = await RunAsync(repair: true);
+        Assert.Contains("another program is installing packages", run.Result, StringComparison.Ordinal);
+        Assert.Contains("4711", run.Result, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -115,15 +163,16 @@ public sealed class SetUpPackagesTests : IDisposable
         Assert.Contains("'games'; the groups are run", kind.Check(new SetUpPackagesParameters(["run", "games"])), StringComparison.Ordinal);
         Assert.Contains("at least one", kind.Check(new SetUpPackagesParameters([])), StringComparison.Ordinal);
         Assert.Null(kind.Check(new SetUpPackagesParameters(["run"])));
+        Assert.Null(kind.Check(new SetUpPackagesParameters([], Repair: true)));
     }
 
     private SetUpPackages Kind(IServiceProvider provider) =>
-        new(_commands, provider is null ? null! : new AuditLog(provider.GetRequiredService<IDbContextFactory<MPSecDbContext>>(), TimeProvider.System), new SetUpPackageProbe(_commands), _packages, AptGet);
+        new(_commands, provider is null ? null! : new AuditLog(provider.GetRequiredService<IDbContextFactory<MPSecDbContext>>(), TimeProvider.System), new SetUpPackageProbe(_commands), _packages, AptGet, Path.Combine(_state.Root, "dpkg"));
 
-    private async Task<(JobRun Run, string Log, IReadOnlyList<AuditEntry> Audit)> RunAsync()
+    private async Task<(JobRun Run, string Log, IReadOnlyList<AuditEntry> Audit)> RunAsync(bool repair = false)
     {
         await using var host = await JobHost.StartAsync(_state.Folder, workers: true, Kind);
-        var id = await host.Engine.StartAsync("set-up-packages", new SetUpPackagesParameters(["run"]), JobHost.Admin, Token);
+        var id = await host.Engine.StartAsync("set-up-packages", new SetUpPackagesParameters(["run"], repair), JobHost.Admin, Token);
         var run = await host.EndAsync(id);
         await using var context = TempState.Context(host.Services);
         return (run, host.LogOf(id), await context.Set<AuditEntry>().OrderBy(entry => entry.Id).ToListAsync(Token));
@@ -131,10 +180,11 @@ public sealed class SetUpPackagesTests : IDisposable
 
     private void Add(string name, bool required) => _packages.Add(new("run", required, [name, name + "-new"], [Path.Combine(_state.Root, name)], "Needed by the test."));
 
-    private void Script(string body)
+    private void Script(string body, string program = "apt-get")
     {
-        File.WriteAllText(AptGet, $"#!/bin/sh\nROOT='{_state.Root}'\n{body}\n");
-        File.SetUnixFileMode(AptGet, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var file = Path.Combine(_state.Root, program);
+        File.WriteAllText(file, $"#!/bin/sh\nROOT='{_state.Root}'\n{body}\n");
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserExecute);
     }
 
     private sealed class FakeCommands : ICommandRunner
@@ -145,11 +195,13 @@ public sealed class SetUpPackagesTests : IDisposable
 
         public string? CheckError { get; set; }
 
+        public Func<bool> IsWhole { get; set; } = () => false;
+
         public string? Find(string program) => "/fake/" + program;
 
         public Task<CommandResult> RunAsync(CommandRequest request, CancellationToken cancellationToken) => Task.FromResult(request switch
         {
-            { Program: "dpkg", Arguments: ["--audit"] } => Result(0, Audit),
+            { Arguments: ["--audit"] } => Result(0, IsWhole() ? "" : Audit),
             { Program: "apt-cache", Arguments: ["policy", "--", ..] } => Result(0, string.Concat(request.Arguments.Skip(2).Select(name => $"{name}:\n  Installed: (none)\n  Candidate: {(Offered.Contains(name) ? "1.0" : "(none)")}\n"))),
             { Arguments: ["check", ..] } => CheckError is null ? Result(0, "") : Result(100, "", CheckError),
             _ => throw new InvalidOperationException($"not expected: {request.Program} {string.Join(' ', request.Arguments)}"),

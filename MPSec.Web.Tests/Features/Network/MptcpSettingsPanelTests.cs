@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using MPSec.Changes;
 using MPSec.Changes.Kernel;
+using MPSec.Components;
 using MPSec.Features.Network;
 using MPSec.Linux.Gateways;
 using MPSec.Linux.Values;
@@ -26,6 +27,7 @@ public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
     private readonly CultureInfo _before = CultureInfo.CurrentUICulture;
     private readonly FakeKernel _kernel = new();
     private readonly FakeSource _source = new();
+    private readonly NoFeeds _feeds = new();
     private ServiceProvider? _changes;
     private IRenderedComponent<MudDialogProvider>? _dialogs;
 
@@ -35,8 +37,8 @@ public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
         _changes = await _state.StartAsync(s => s.AddSingleton(TimeProvider.System).AddMPSecChanges().AddFakeDeadMan().AddSingleton<IHostKernel>(_kernel));
         await _changes.GetRequiredService<GatewayModes>().SetAsync(MptcpFacts.Gateway, GatewayMode.Managed, new("ada", ChangeRole.Administrator), Xunit.TestContext.Current.CancellationToken);
         JSInterop.Mode = JSRuntimeMode.Loose;
-        Services.AddLogging().AddLocalization().AddMudServices(o => o.PopoverOptions.CheckForPopoverProvider = false);
-        Services.AddSingleton(TimeProvider.System).AddSingleton<IMptcpSettingsSource>(_source).AddSingleton<MptcpSettingsService>().AddSingleton<ILiveFeeds<GatewaySnapshot, RatePoint>>(new NoFeeds());
+        Services.AddLogging().AddLocalization().AddSingleton<Sentences>().AddMudServices(o => o.PopoverOptions.CheckForPopoverProvider = false);
+        Services.AddSingleton(TimeProvider.System).AddSingleton<IMptcpSettingsSource>(_source).AddSingleton<MptcpSettingsService>().AddSingleton<ILiveFeeds<GatewaySnapshot, RatePoint>>(_feeds);
         Services.AddSingleton(_changes.GetRequiredService<GatewayModes>()).AddChangeDesk(_changes);
     }
 
@@ -146,6 +148,22 @@ public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
         Assert.Contains("5.4.0", page.Find("[data-setting='net.mptcp.enabled']").TextContent, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Panel_LeftBeforeItHasRead_ListensNoMore()
+    {
+        using var gate = new ManualResetEventSlim();
+        _source.Gate = gate;
+        this.AddAuthorization().SetAuthorized("mina").SetRoles("Administrator");
+        Render<MptcpSettingsPanel>(p => p.Add(x => x.Gateway, MptcpFacts.Gateway.Value));
+        var store = _feeds.Get(MptcpFacts.Gateway.Value).Store;
+        Assert.Equal(1, store.SubscriberCount);
+
+        await DisposeComponentsAsync();
+        gate.Set();
+        await _source.FirstRead.Task.WaitAsync(s_patience, Xunit.TestContext.Current.CancellationToken);
+        Assert.Equal(0, store.SubscriberCount);
+    }
+
     private static void Speak(string language) => CultureInfo.CurrentUICulture = CultureInfo.GetCultureInfo(language);
 
     private IRenderedComponent<MptcpSettingsPanel> Show(string role)
@@ -161,7 +179,18 @@ public sealed class MptcpSettingsPanelTests : BunitContext, IAsyncLifetime
     {
         public MptcpSettingsSnapshot Next { get; set; } = MptcpFacts.Snapshot(endpoints: [new(2, IPAddress.Parse("10.99.2.2"), 0, MptcpEndpointFlags.Signal, null)]);
 
-        public MptcpSettingsSnapshot Read(GatewayName gateway) => Next;
+        /// <summary>What a reading waits for.</summary>
+        public ManualResetEventSlim? Gate { get; set; }
+
+        /// <summary>Done when something was read.</summary>
+        public TaskCompletionSource FirstRead { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public MptcpSettingsSnapshot Read(GatewayName gateway)
+        {
+            Gate?.Wait(s_patience);
+            FirstRead.TrySetResult();
+            return Next;
+        }
     }
 
     private sealed class NoFeeds : ILiveFeeds<GatewaySnapshot, RatePoint>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MPSec.Data;
 using MPSec.Hosting.Cli;
 using MPSec.Tests.Data;
 
@@ -30,7 +31,35 @@ public sealed class ServeStateTests : IDisposable
         Assert.Contains($"MPSec already runs on it as process {Environment.ProcessId}", Assert.Single(error), StringComparison.Ordinal);
     }
 
-    private static async Task<(int Code, string[] Error)> ServeAsync(string state)
+    [Fact]
+    public async Task Serve_WhileAVerbHasTheFolderForAMoment_WaitsAndStarts()
+    {
+        Directory.CreateDirectory(_state.Root);
+        var verb = InstanceLock.Take(_state.Folder);
+        using var process = Process.Start(Call(_state.Root))!;
+        try
+        {
+            var line = process.StandardOutput.ReadLineAsync(Token).AsTask();
+            await Task.Delay(TimeSpan.FromSeconds(2), Token);
+            Assert.False(line.IsCompleted, "it did not wait");
+            verb.Dispose();
+            var said = await line.WaitAsync(TimeSpan.FromSeconds(60), Token);
+            while (said?.StartsWith("MPSec listens on ", StringComparison.Ordinal) == false)
+            {
+                said = await process.StandardOutput.ReadLineAsync(Token).AsTask().WaitAsync(TimeSpan.FromSeconds(60), Token);
+            }
+
+            Assert.NotNull(said);
+        }
+        finally
+        {
+            verb.Dispose();
+            process.Kill();
+            await process.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    private static ProcessStartInfo Call(string state)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "mpsec")) { RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (var argument in (string[])["serve", "--state", state, "--urls", "http://127.0.0.1:0"])
@@ -38,7 +67,12 @@ public sealed class ServeStateTests : IDisposable
             start.ArgumentList.Add(argument);
         }
 
-        using var process = Process.Start(start)!;
+        return start;
+    }
+
+    private static async Task<(int Code, string[] Error)> ServeAsync(string state)
+    {
+        using var process = Process.Start(Call(state))!;
         var error = process.StandardError.ReadToEndAsync(Token);
         _ = process.StandardOutput.ReadToEndAsync(Token);
         await process.WaitForExitAsync(Token).WaitAsync(TimeSpan.FromSeconds(60), Token);

@@ -19,8 +19,14 @@ public sealed class JobActions(JobEngine engine, AuthenticationStateProvider aut
     public async Task<long?> StartAsync(IJobKind kind)
     {
         ArgumentNullException.ThrowIfNull(kind);
-        var user = (await authentication.GetAuthenticationStateAsync()).User;
-        return await TryAsync(() => engine.StartAsync(kind.Key, kind.UsualParameters!, user, CancellationToken.None));
+        return await StartAsync(kind.Key, kind.UsualParameters!);
+    }
+
+    /// <summary>Starts what was offered after a failed run; null when refused.</summary>
+    public async Task<long?> StartAsync(JobOffer offer)
+    {
+        ArgumentNullException.ThrowIfNull(offer);
+        return await StartAsync(offer.Kind, offer.Parameters);
     }
 
     /// <summary>Repeats a run; null when refused.</summary>
@@ -39,6 +45,12 @@ public sealed class JobActions(JobEngine engine, AuthenticationStateProvider aut
             await engine.CancelAsync(id, user, CancellationToken.None);
             return id;
         });
+    }
+
+    private async Task<long?> StartAsync(string kind, object parameters)
+    {
+        var user = (await authentication.GetAuthenticationStateAsync()).User;
+        return await TryAsync(() => engine.StartAsync(kind, parameters, user, CancellationToken.None));
     }
 
     private async Task<long?> TryAsync(Func<Task<long>> act)

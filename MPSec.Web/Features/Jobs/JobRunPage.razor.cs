@@ -14,7 +14,7 @@ public sealed partial class JobRunPage(JobEngine engine, JobFeed feed, JobAction
     private JobLogView? _log;
     private JobRun? _run;
     private IJobKind? _kind;
-    private bool _allowed;
+    private IReadOnlyList<IJobKind> _allowedKinds = [];
     private bool _loaded;
     private bool _busy;
 
@@ -27,6 +27,10 @@ public sealed partial class JobRunPage(JobEngine engine, JobFeed feed, JobAction
     public string Gateway { get; set; } = "host";
 
     private IStringLocalizer<JobsTexts> L => texts;
+
+    private bool Allowed => _kind is not null && _allowedKinds.Contains(_kind);
+
+    private JobOffer? Offer => _run is { State: JobState.Failed } run && _kind?.Offer(run) is { } offer && _allowedKinds.Any(kind => kind.Key == offer.Kind) ? offer : null;
 
     private string Heading => _run is { } run ? $"{titles.Kind(run.Kind)} · {L["JobNumber", Id]}" : L["JobNumber", Id];
 
@@ -48,7 +52,7 @@ public sealed partial class JobRunPage(JobEngine engine, JobFeed feed, JobAction
             (_run, _loaded) = (null, false);
             await LoadAsync();
             _kind = _run is { } run ? engine.FindKind(run.Kind) : null;
-            _allowed = _kind is not null && (await actions.AllowedAsync()).Contains(_kind);
+            _allowedKinds = await actions.AllowedAsync();
         }
     }
 
@@ -96,7 +100,7 @@ public sealed partial class JobRunPage(JobEngine engine, JobFeed feed, JobAction
             JobStepState.Waiting => L["StepWaiting"],
             JobStepState.Failed => L["StepFailed", Figures.Duration(took)],
             JobStepState.Cancelled => L["StepCancelled"],
-            _ when step.Outcome is { } outcome => $"{outcome}, {Figures.Duration(took)}",
+            _ when titles.Said(step.Outcome) is { } outcome => $"{outcome}, {Figures.Duration(took)}",
             _ => Figures.Duration(took),
         };
     }
@@ -121,10 +125,15 @@ public sealed partial class JobRunPage(JobEngine engine, JobFeed feed, JobAction
         _busy = false;
     }
 
-    private async Task RunAgainAsync()
+    private Task RunAgainAsync() => GoAsync(() => actions.RunAgainAsync(Id));
+
+    private Task TakeOfferAsync(JobOffer offer) => GoAsync(() => actions.StartAsync(offer));
+
+    // To the page of the run that was started, when it was.
+    private async Task GoAsync(Func<Task<long?>> start)
     {
         _busy = true;
-        if (await actions.RunAgainAsync(Id) is { } id)
+        if (await start() is { } id)
         {
             navigation.NavigateTo(GatewayLink.To($"jobs/{id}", Gateway));
         }

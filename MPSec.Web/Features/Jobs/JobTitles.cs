@@ -1,12 +1,14 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Microsoft.Extensions.Localization;
+using MPSec.Components;
 using MPSec.Components.Controls;
 using MPSec.Jobs;
 
 namespace MPSec.Features.Jobs;
 
 /// <summary>Words for runs, in the reader's language: titles come from the feature that owns the kind.</summary>
-public sealed class JobTitles(JobEngine engine, IStringLocalizerFactory localizers, IStringLocalizer<JobsTexts> texts)
+public sealed class JobTitles(JobEngine engine, IStringLocalizerFactory localizers, IStringLocalizer<JobsTexts> texts, Sentences sentences)
 {
     /// <summary>Title of a kind; its key when this version does not know it.</summary>
     public string Kind(string key) => engine.FindKind(key) is { } kind ? Text(kind, kind.TitleKey) : key;
@@ -18,6 +20,17 @@ public sealed class JobTitles(JobEngine engine, IStringLocalizerFactory localize
         ArgumentNullException.ThrowIfNull(step);
         return engine.FindKind(run.Kind) is { } kind && kind.Steps.FirstOrDefault(known => known.Key == step.Key) is { } plan ? Text(kind, plan.TitleKey) : step.Key;
     }
+
+    /// <summary>Title of what may be started next.</summary>
+    public string Offer(JobOffer offer)
+    {
+        ArgumentNullException.ThrowIfNull(offer);
+        return localizers.Create(offer.Texts)[offer.TitleKey];
+    }
+
+    /// <summary>What a run said of itself: result, activity or outcome; null when it said nothing.</summary>
+    [return: NotNullIfNotNull(nameof(sentence))]
+    public string? Said(string? sentence) => sentences.Of(sentence);
 
     /// <summary>Word of a state.</summary>
     public string State(JobState state) => texts[$"State_{state}"];

@@ -8,7 +8,12 @@ namespace MPSec.Features.Kernel;
 /// </summary>
 public static class AptOutput
 {
-    private const string RepairSentence = "an earlier package installation was interrupted; run 'dpkg --configure -a' as root, then run this job again";
+    private const string RepairSentence = "an earlier package installation was interrupted; repair it (dpkg --configure -a, as root), then run this job again";
+
+    /// <summary>The call that fetches a package without installing it.</summary>
+    internal const string Download = "apt-get download";
+
+    private static readonly string[] s_unreachable = ["Could not resolve", "Temporary failure resolving", "Could not connect", "Cannot initiate the connection", "Connection timed out", "Network is unreachable", "Connection failed"];
 
     /// <summary>What to tell when dpkg is half done.</summary>
     public static string Repair => RepairSentence;
@@ -46,6 +51,16 @@ public static class AptOutput
             return $"{what}: the disk is full; make room, then run this job again";
         }
 
+        if (what == Download && errors.FirstOrDefault(line => line.Contains("404", StringComparison.Ordinal) || line.Contains("Unable to locate", StringComparison.Ordinal) || line.Contains("was not found", StringComparison.Ordinal)) is { } gone)
+        {
+            return $"{what}: the package lists are older than what the servers have ({gone}); run 'apt-get update' as root, then run this job again";
+        }
+
+        if (what == Download && errors.FirstOrDefault(line => s_unreachable.Any(words => line.Contains(words, StringComparison.Ordinal))) is { } unreachable)
+        {
+            return $"{what}: the servers cannot be reached ({unreachable}); look at the network and the name servers, then run this job again";
+        }
+
         return errors.Count > 0 ? $"{what} failed: {errors[^1]}" : $"{what} failed with exit code {exitCode}; its lines in the log say why";
     }
 
@@ -81,6 +96,8 @@ public static class AptOutput
         return offered;
     }
 
-    private static bool IsLock(string line) =>
-        line.Contains("Could not get lock", StringComparison.Ordinal) || line.Contains("Unable to lock", StringComparison.Ordinal) || line.Contains("Unable to acquire", StringComparison.Ordinal);
+    /// <summary>Another package manager is at work.</summary>
+    internal static bool IsLock(string line) =>
+        line.Contains("Could not get lock", StringComparison.Ordinal) || line.Contains("Unable to lock", StringComparison.Ordinal) || line.Contains("Unable to acquire", StringComparison.Ordinal)
+        || line.Contains("frontend lock was locked by another process", StringComparison.Ordinal);
 }

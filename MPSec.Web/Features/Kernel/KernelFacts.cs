@@ -31,9 +31,9 @@ public enum ModuleState
 }
 
 /// <summary>What came of trying something.</summary>
-/// <param name="Worked">Whether the kernel did it.</param>
+/// <param name="Worked">Whether the kernel did it; null when the program that asks for it does not know how.</param>
 /// <param name="Evidence">What was tried, and what the kernel said.</param>
-public sealed record KernelTrial(bool Worked, string Evidence);
+public sealed record KernelTrial(bool? Worked, string Evidence);
 
 /// <summary>A kernel package that the distribution offers.</summary>
 /// <param name="Name">Name of the package.</param>

@@ -1,10 +1,16 @@
+using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.Extensions.Localization;
+using MPSec.Changes;
 using MPSec.Components.Controls;
+using MPSec.Jobs;
+using MudBlazor;
 
 namespace MPSec.Features.Kernel;
 
 /// <summary>The Kernel page: what the running kernel can do, and the shortest way to Multipath TCP.</summary>
-public sealed partial class KernelPage(KernelReportService service, IStringLocalizer<KernelTexts> texts, TimeProvider time) : IDisposable
+public sealed partial class KernelPage(
+    KernelReportService service, KernelBuildStore store, JobEngine engine, AuditLog audit, AuthenticationStateProvider authentication, IDialogService dialogs, IStringLocalizer<KernelTexts> texts, TimeProvider time)
+    : IDisposable
 {
     private readonly CancellationTokenSource _gone = new();
     private KernelReport? _report;
@@ -12,6 +18,12 @@ public sealed partial class KernelPage(KernelReportService service, IStringLocal
     private string? _failure;
     private string? _filter;
     private bool _reading;
+    private IReadOnlyList<KernelProvenance> _built = [];
+    private JobRun? _run;
+    private KernelBootCard? _bootCard;
+    private KernelBootSnapshot? _boots;
+    private bool _open;
+    private bool _mayChange;
 
     private IStringLocalizer<KernelTexts> L => texts;
 
@@ -80,7 +92,24 @@ public sealed partial class KernelPage(KernelReportService service, IStringLocal
             return;
         }
 
+        var user = (await authentication.GetAuthenticationStateAsync()).User;
+        _mayChange = engine.FindKind(KernelBuild.KindKey) is { } kind && JobEngine.Allows(kind, user);
+        _built = store.All();
+        _run = await engine.ListAsync(KernelBuild.KindKey, null, null, 1, CancellationToken.None) is [var newest, ..] ? newest : null;
         _reading = false;
         StateHasChanged();
+    }
+
+    private void ChangedAsync(JobRun? run) => (_run, _built) = (run, store.All());
+
+    private async Task RemoveAsync(KernelProvenance kernel)
+    {
+        var prompt = new ChangePrompt(L["BuiltRemoveTitle", kernel.Release], L["BuiltRemoveWhy"], L["BuiltRemove"], DangerLevel.Irreversible) { TypedName = kernel.Release };
+        if (_mayChange && await ChangeDialog.AskAsync(dialogs, prompt))
+        {
+            store.Remove(kernel.Run);
+            await audit.AppendAsync((await authentication.GetAuthenticationStateAsync()).User.Identity?.Name ?? "unknown", "kernel.forget", "host", kernel.Release, "removed", CancellationToken.None);
+            _built = store.All();
+        }
     }
 }

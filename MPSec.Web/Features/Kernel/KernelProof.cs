@@ -22,6 +22,12 @@ public sealed partial record KernelProof(string Expected, string Accelerator, Im
 
     private static readonly string[] s_needed = ["boot", "mptcp", "limits", "endpoint", "rules", "esp", "netem", "veth", "tbf", "end"];
 
+    /// <summary>SHA-256 of the package that the kernel came from, hexadecimal; null when it was an installed one.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>How many options were promised; 0 when none were.</summary>
+    public int Promised { get; init; }
+
     /// <summary>Release that the kernel told; null when it did not come so far.</summary>
     public string? Release => Checks.FirstOrDefault(c => c.Name == "boot")?.Detail;
 
@@ -50,6 +56,12 @@ public sealed partial record KernelProof(string Expected, string Accelerator, Im
                 {
                     faults.Add($"{name}: {check.Detail}");
                 }
+            }
+
+            faults.AddRange(Checks.Where(c => !c.Passed && c.Name.StartsWith("option ", StringComparison.Ordinal)).Select(c => $"{c.Name}: {c.Detail}"));
+            if (Promised > 0 && Checks.All(c => c.Name != "options"))
+            {
+                faults.Add("options: what was promised could not be compared");
             }
 
             if (Release is { } release && release != Expected)

@@ -44,6 +44,18 @@ public sealed class KernelProofImage(ICommandRunner commands)
         for name in pm_type available_path_managers available_schedulers scheduler; do
           if [ -f /proc/sys/net/mptcp/$name ]; then say "setting net.mptcp.$name" ok "$(cat /proc/sys/net/mptcp/$name)"; fi
         done
+        if [ -f /promised ]; then
+          if [ -f /proc/config.gz ]; then zcat /proc/config.gz >/tmp/config; elif [ -f /config ]; then cp /config /tmp/config; else : >/tmp/config; fi
+          all=0; good=0
+          while read -r line; do
+            all=$((all+1)); name=${line#\# }; name=${name%%[= ]*}
+            case $line in
+              '#'*) if grep -q "^$name=" /tmp/config; then say "option $name" fail 'is set and should not be'; else good=$((good+1)); fi ;;
+              *) if grep -qxF "$line" /tmp/config || grep -qxF "${line%=m}=y" /tmp/config; then good=$((good+1)); else say "option $name" fail "should be ${line#*=} and is $(grep "^$name=" /tmp/config | cut -d= -f2 | head -n 1)"; fi ;;
+            esac
+          done </promised
+          say options ok "$good of $all as promised"
+        fi
         say 'congestion controls' ok "$(cat /proc/sys/net/ipv4/tcp_available_congestion_control)"
         ip link set lo up
         try limits ip mptcp limits set subflows 4 add_addr_accepted 4
@@ -87,9 +99,13 @@ public sealed class KernelProofImage(ICommandRunner commands)
         [.. s_programs.Append(("busybox", "busybox-static")).Append(("modprobe", "kmod")).Where(p => commands.Find(p.Item1) is null).Select(p => p.Item2).Distinct()];
 
     /// <summary>Writes the image for <paramref name="kernel"/>.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="promised">Options that it must have been made with; null when nothing was promised.</param>
+    /// <param name="file">The image; must not exist.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="IOException">A program or a module cannot be read, or busybox needs libraries.</exception>
     /// <exception cref="ProgramMissingException">A program is not installed.</exception>
-    public async Task WriteAsync(KernelProofKernel kernel, string file, CancellationToken cancellationToken)
+    public async Task WriteAsync(KernelProofKernel kernel, KernelFragment? promised, string file, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(kernel);
         var to = new GZipStream(new FileStream(file, FileMode.CreateNew), CompressionLevel.Fastest);
@@ -104,6 +120,12 @@ public sealed class KernelProofImage(ICommandRunner commands)
             }
 
             archive.AddFolder("/etc");
+            if (promised is not null)
+            {
+                archive.AddFile("/promised", Encoding.UTF8.GetBytes(promised.ToString()));
+                archive.AddFile("/config", kernel.Config is { } config ? await File.ReadAllBytesAsync(config, cancellationToken) : []);
+            }
+
             foreach (var (program, _) in s_programs)
             {
                 var path = Find(program);

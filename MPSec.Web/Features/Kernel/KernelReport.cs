@@ -136,9 +136,9 @@ public sealed record KernelReport(
 
         // Without Multipath TCP in it, the release alone promises nothing.
         var tooOld = feature.Flavour != KernelFlavour.OutOfTree && facts.Version is { } version && version < Version.Parse(feature.Since);
-        if (facts.Trials.GetValueOrDefault(feature.Key) is { } trial)
+        if (facts.Trials.GetValueOrDefault(feature.Key)?.Worked is { } worked)
         {
-            return trial.Worked ? KernelFeatureState.Works : tooOld ? KernelFeatureState.TooOld : facts.Config is { } c && c[feature.Option] is null ? KernelFeatureState.NotCompiled : KernelFeatureState.Refused;
+            return worked ? KernelFeatureState.Works : tooOld ? KernelFeatureState.TooOld : facts.Config is { } c && c[feature.Option] is null ? KernelFeatureState.NotCompiled : KernelFeatureState.Refused;
         }
 
         if (feature.Setting is not null && facts.Setting(feature.Setting) is not null

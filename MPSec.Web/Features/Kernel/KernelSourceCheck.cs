@@ -28,7 +28,7 @@ public enum KernelSourceVerdict
     /// <summary>The archive grows beyond what a kernel's source may have.</summary>
     TooLarge,
 
-    /// <summary>Well signed, but another version than was asked for.</summary>
+    /// <summary>Another version than was asked for.</summary>
     OtherVersion,
 
     /// <summary>It holds names or links that lead out of its folder.</summary>
@@ -36,49 +36,95 @@ public enum KernelSourceVerdict
 }
 
 /// <summary>A checked source.</summary>
-/// <param name="Verdict">What it came to; only <see cref="KernelSourceVerdict.Authentic"/> may be unpacked.</param>
+/// <param name="Verdict">What it came to.</param>
 /// <param name="Sentence">Why, and what to do.</param>
 /// <param name="Signer">Fingerprint of the key of a good signature.</param>
-/// <param name="Archive">The uncompressed archive that was checked, in the work folder; null when it was refused.</param>
+/// <param name="Archive">The uncompressed archive that was checked and may be unpacked, in the work folder; null when it was refused.</param>
 public sealed record KernelSourceResult(KernelSourceVerdict Verdict, string Sentence, string? Signer = null, string? Archive = null);
 
 /// <summary>
 /// Checks a kernel's source before anything of it is unpacked, as kernel.org signs it: a detached OpenPGP signature over the uncompressed tar. The archive is
 /// copied first, so what is unpacked later is what was checked.
 /// </summary>
-/// <param name="commands">Runs xz and gpgv.</param>
+/// <param name="commands">Runs xz, bzip2 and gpgv.</param>
 /// <param name="largest">Bytes that the uncompressed archive may have; a kernel of today has 1.5 GB.</param>
 public sealed class KernelSourceCheck(ICommandRunner commands, long largest = 4L << 30)
 {
     private const int LargestSignature = 65536;
     private const int ExitOnFileSize = 128 + 25; // SIGXFSZ
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(15);
+    private static readonly (string Ending, string Program)[] s_programs = [(".xz", "xz"), (".bz2", "bzip2")];
 
-    /// <summary>Checks an archive (.tar, .tar.gz or .tar.xz).</summary>
+    /// <summary>Checks an archive (.tar, .tar.gz, .tar.xz or .tar.bz2).</summary>
     /// <param name="archive">The archive.</param>
     /// <param name="signature">Its detached signature; null when there is none.</param>
     /// <param name="keyring">File with the keys that are trusted, in the form of <c>gpg --export</c>.</param>
     /// <param name="version">The version that was asked for, such as 6.12.48: all of it must be below <c>linux-VERSION/</c>.</param>
     /// <param name="work">An empty folder that only the caller can write; holds the archive afterwards, and nothing when it was refused.</param>
+    /// <param name="allowUnsigned">Somebody takes it on himself that nobody trusted signed it: then that verdict comes with an archive. Everything else is refused as ever.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="IOException">A file cannot be read or written.</exception>
     /// <exception cref="ProgramMissingException">xz, prlimit or gpgv is not installed.</exception>
-    public async Task<KernelSourceResult> RunAsync(string archive, string? signature, string keyring, string version, string work, CancellationToken cancellationToken)
+    public async Task<KernelSourceResult> RunAsync(string archive, string? signature, string keyring, string version, string work, bool allowUnsigned, CancellationToken cancellationToken)
     {
-        if (signature is null || !File.Exists(signature) || new FileInfo(signature).Length is 0 or > LargestSignature)
+        var isSigned = signature is not null && File.Exists(signature) && new FileInfo(signature).Length is > 0 and <= LargestSignature;
+        var unsigned = new KernelSourceResult(KernelSourceVerdict.Unsigned, "the archive has no signature; fetch the file that ends in .sign beside it");
+        if (!isSigned && !allowUnsigned)
         {
-            return new(KernelSourceVerdict.Unsigned, "the archive has no signature; fetch the file that ends in .sign beside it");
+            return unsigned;
         }
 
         var tar = Path.Combine(work, "source.tar");
         var result = await ExpandAsync(archive, tar, cancellationToken)
-            ?? await VerifyAsync(tar, signature, keyring, cancellationToken);
-        if (result.Verdict == KernelSourceVerdict.Authentic && await Task.Run(() => Look(tar, version), cancellationToken) is { } fault)
+            ?? (isSigned ? await VerifyAsync(tar, signature!, keyring, "archive", cancellationToken) : unsigned);
+        if (result.Verdict == KernelSourceVerdict.Authentic || (allowUnsigned && MayBeAllowed(result.Verdict)))
         {
-            result = fault;
+            result = await Task.Run(() => Look(tar, $"linux-{version}/"), cancellationToken) ?? result with { Archive = tar };
         }
 
-        if (result.Verdict != KernelSourceVerdict.Authentic)
+        return Settle(result, tar);
+    }
+
+    /// <summary>Checks the names, links and size of an archive for which somebody else vouches; unpacks nothing.</summary>
+    /// <param name="archive">The archive; <c>source.tar</c> in the work folder is not copied.</param>
+    /// <param name="folder">The folder that all of it must be in, with a slash at its end.</param>
+    /// <param name="work">As in <see cref="RunAsync"/>.</param>
+    /// <param name="vouched">What is known of who made it.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="IOException">As in <see cref="RunAsync"/>.</exception>
+    public async Task<KernelSourceResult> LookAsync(string archive, string folder, string work, KernelSourceResult vouched, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(vouched);
+        var tar = Path.Combine(work, "source.tar");
+        return Settle((archive == tar ? null : await ExpandAsync(archive, tar, cancellationToken)) ?? await Task.Run(() => Look(tar, folder), cancellationToken) ?? vouched with { Archive = tar }, tar);
+    }
+
+    /// <summary>Checks a detached signature.</summary>
+    /// <param name="signed">What was signed.</param>
+    /// <param name="signature">The signature.</param>
+    /// <param name="keyring">File with the keys that are trusted.</param>
+    /// <param name="what">What it is, in one word, for the sentence.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ProgramMissingException">gpgv is not installed.</exception>
+    public async Task<KernelSourceResult> VerifyAsync(string signed, string signature, string keyring, string what, CancellationToken cancellationToken)
+    {
+        var result = await commands.RunAsync(new("gpgv", "--status-fd", "1", "--keyring", Path.GetFullPath(keyring), "--", Path.GetFullPath(signature), signed) { Timeout = s_limit }, cancellationToken);
+        var words = result.Output.Split('\n').Where(l => l.StartsWith("[GNUPG:] ", StringComparison.Ordinal)).Select(l => l.Split(' ')).ToLookup(l => l[1]);
+
+        // gpgv ends with 0 for a good signature by an expired key: its words count, and one bad word outweighs any good one.
+        return words.Contains("BADSIG") ? new(KernelSourceVerdict.BadSignature, $"the signature does not belong to this {what}: it was altered, or is another one; fetch both again")
+            : words.Contains("EXPSIG") || words.Contains("EXPKEYSIG") || words.Contains("REVKEYSIG") ? new(KernelSourceVerdict.Expired, "the signature or its key has expired or was revoked; fetch a newer version")
+            : words.Contains("NO_PUBKEY") || words.Contains("ERRSIG") ? new(KernelSourceVerdict.ForeignKey, $"the signature is by the key {words["ERRSIG"].FirstOrDefault()?.ElementAtOrDefault(2) ?? "?"}, which is not trusted here")
+            : result.Succeeded && words["GOODSIG"].Count() == 1 && words["VALIDSIG"].Count() == 1 ? new(KernelSourceVerdict.Authentic, "signed by a trusted key", words["VALIDSIG"].First()[2])
+            : new(KernelSourceVerdict.Unsigned, $"what should be the signature of this {what} is none; fetch it from where its makers publish it");
+    }
+
+    /// <summary>Whether somebody may take it on himself. That bytes were altered, or a signature has run out, is nobody's to allow.</summary>
+    internal static bool MayBeAllowed(KernelSourceVerdict verdict) => verdict is KernelSourceVerdict.Unsigned or KernelSourceVerdict.ForeignKey;
+
+    private static KernelSourceResult Settle(KernelSourceResult result, string tar)
+    {
+        if (result.Archive is null)
         {
             File.Delete(tar);
         }
@@ -88,20 +134,21 @@ public sealed class KernelSourceCheck(ICommandRunner commands, long largest = 4L
 
     private async Task<KernelSourceResult?> ExpandAsync(string archive, string tar, CancellationToken cancellationToken)
     {
-        if (archive.EndsWith(".xz", StringComparison.Ordinal))
+        if (s_programs.FirstOrDefault(p => archive.EndsWith(p.Ending, StringComparison.Ordinal)) is { Program: { } program, Ending: var ending })
         {
-            File.Copy(archive, tar + ".xz");
+            File.Copy(archive, tar + ending);
             try
             {
-                // The kernel ends xz at the limit: a small archive that grows without end fills no disk.
-                var result = await commands.RunAsync(new("prlimit", $"--fsize={largest}", "--", "xz", "--decompress", "--", tar + ".xz") { Timeout = s_limit }, cancellationToken);
+                // The kernel ends the program at the limit: a small archive that grows without end fills no disk.
+                var result = await commands.RunAsync(new("prlimit", $"--fsize={largest}", "--", program, "--decompress", "--", tar + ending) { Timeout = s_limit }, cancellationToken);
                 return result.Succeeded ? null
                     : result.ExitCode == ExitOnFileSize || result.Error.Contains("File too large", StringComparison.Ordinal) ? TooLarge()
+                    : result.Error.Contains("No space left on device", StringComparison.Ordinal) ? throw new IOException($"{Path.GetDirectoryName(tar)}: No space left on device")
                     : Damaged(result.Error.Split('\n')[0]);
             }
             finally
             {
-                File.Delete(tar + ".xz");
+                File.Delete(tar + ending);
             }
         }
 
@@ -129,22 +176,8 @@ public sealed class KernelSourceCheck(ICommandRunner commands, long largest = 4L
         return null;
     }
 
-    private async Task<KernelSourceResult> VerifyAsync(string tar, string signature, string keyring, CancellationToken cancellationToken)
+    private static KernelSourceResult? Look(string tar, string folder)
     {
-        var result = await commands.RunAsync(new("gpgv", "--status-fd", "1", "--keyring", Path.GetFullPath(keyring), "--", Path.GetFullPath(signature), tar) { Timeout = s_limit }, cancellationToken);
-        var words = result.Output.Split('\n').Where(l => l.StartsWith("[GNUPG:] ", StringComparison.Ordinal)).Select(l => l.Split(' ')).ToLookup(l => l[1]);
-
-        // gpgv ends with 0 for a good signature by an expired key: its words count, and one bad word outweighs any good one.
-        return words.Contains("BADSIG") ? new(KernelSourceVerdict.BadSignature, "the signature does not belong to this archive: it was altered, or is another file; fetch both again")
-            : words.Contains("EXPSIG") || words.Contains("EXPKEYSIG") || words.Contains("REVKEYSIG") ? new(KernelSourceVerdict.Expired, "the signature or its key has expired or was revoked; fetch a newer version")
-            : words.Contains("NO_PUBKEY") || words.Contains("ERRSIG") ? new(KernelSourceVerdict.ForeignKey, $"the signature is by the key {words["ERRSIG"].FirstOrDefault()?.ElementAtOrDefault(2) ?? "?"}, which is not trusted here")
-            : result.Succeeded && words["GOODSIG"].Count() == 1 && words["VALIDSIG"].Count() == 1 ? new(KernelSourceVerdict.Authentic, "signed by a trusted key", words["VALIDSIG"].First()[2], tar)
-            : new(KernelSourceVerdict.Unsigned, "the signature file holds no signature of this archive; fetch the file that ends in .sign beside it");
-    }
-
-    private static KernelSourceResult? Look(string tar, string version)
-    {
-        var folder = $"linux-{version}/";
         var entries = 0;
         try
         {
@@ -161,7 +194,7 @@ public sealed class KernelSourceCheck(ICommandRunner commands, long largest = 4L
                 if (!(entry.Name + "/").StartsWith(folder, StringComparison.Ordinal))
                 {
                     return Path.IsPathRooted(entry.Name) || Climbs(entry.Name) ? LeadsOut()
-                        : new(KernelSourceVerdict.OtherVersion, $"the archive is well signed, but it is not Linux {version}: a newer file may have been replaced by an old one");
+                        : new(KernelSourceVerdict.OtherVersion, $"not everything in the archive is below {folder}, so it is not the version that was asked for: a newer file may have been replaced by an old one");
                 }
 
                 var target = entry.EntryType switch

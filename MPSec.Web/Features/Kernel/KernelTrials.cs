@@ -14,6 +14,9 @@ public sealed class KernelTrials(ICommandRunner commands)
     private const int LongestEvidence = 200;
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
+    // What iproute2 (invarg, NEXT_ARG, do_cmd) and busybox say of words that they do not know; what the kernel says begins with "RTNETLINK answers" or "Error: " and its own words.
+    private static readonly string[] s_unknown = ["Object \"", "Command \"", "Usage:", "Unknown ", "BusyBox ", "ip: invalid ", "Error: argument \"", "Error: either \""];
+
     /// <summary>What was tried, by feature; a feature that cannot be tried here is not in it.</summary>
     public async Task<ImmutableDictionary<string, KernelTrial>> RunAsync(KernelFacts facts, CancellationToken cancellationToken)
     {
@@ -34,10 +37,19 @@ public sealed class KernelTrials(ICommandRunner commands)
         {
             var result = await commands.RunAsync(new("unshare", ["--net", "--", .. feature.Trial]) { Timeout = s_limit, OutputLimit = 4096 }, cancellationToken);
             var said = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).FirstOrDefault() ?? (result.TimedOut ? "no answer" : $"exit code {result.ExitCode}");
-            trials[feature.Key] = new(result.Succeeded, $"{string.Join(' ', feature.Trial)}: {(result.Succeeded ? "done" : said.Length > LongestEvidence ? said[..LongestEvidence] : said)}");
+            trials[feature.Key] = Of(feature, result.Succeeded, said);
         }
 
         return trials.ToImmutable();
+    }
+
+    /// <summary>What came of a trial, from the first line of what the program said. A program that does not know the words never asked the kernel.</summary>
+    internal static KernelTrial Of(KernelFeature feature, bool succeeded, string said)
+    {
+        var call = string.Join(' ', feature.Trial);
+        return succeeded ? new(true, call + ": done")
+            : s_unknown.Any(begin => said.StartsWith(begin, StringComparison.Ordinal)) ? new(null, $"{call}: {feature.Trial[0]} of this machine does not know it; a newer iproute2 does")
+            : new(false, $"{call}: {(said.Length > LongestEvidence ? said[..LongestEvidence] : said)}");
     }
 
     internal static bool MayTry(KernelFeature feature, KernelFacts facts) =>

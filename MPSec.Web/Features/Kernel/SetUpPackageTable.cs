@@ -1,7 +1,7 @@
 namespace MPSec.Features.Kernel;
 
 /// <summary>One line of <c>installer/packages.tsv</c>.</summary>
-/// <param name="Group">What it is for: run, build, lab or test.</param>
+/// <param name="Group">What it is for: run, build, lab, kernel or test.</param>
 /// <param name="Required">The set-up fails without it.</param>
 /// <param name="Names">Names in Debian and Ubuntu; the first one that the distribution offers is installed.</param>
 /// <param name="Proofs">Programs, or absolute file patterns, any of which proves that it is there.</param>

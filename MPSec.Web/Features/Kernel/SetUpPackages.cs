@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MPSec.Changes;
 using MPSec.Jobs;
 using MPSec.Linux.Processes;
@@ -5,8 +6,9 @@ using MPSec.Linux.Processes;
 namespace MPSec.Features.Kernel;
 
 /// <summary>What to set up.</summary>
-/// <param name="Groups">Groups of <see cref="SetUpPackageTable"/>: run, build, lab, test.</param>
-public sealed record SetUpPackagesParameters(IReadOnlyList<string> Groups)
+/// <param name="Groups">Groups of <see cref="SetUpPackageTable"/>: run, build, lab, kernel, test; may be empty when only something is repaired.</param>
+/// <param name="Repair">First ends a package installation that was interrupted: <c>dpkg --configure -a</c>, where the user's versions of settings stay.</param>
+public sealed record SetUpPackagesParameters(IReadOnlyList<string> Groups, bool Repair = false)
 {
     /// <summary>What <c>set-up.sh</c> does when it is told nothing.</summary>
     public static SetUpPackagesParameters Usual { get; } = new(["run", "build", "lab"]);
@@ -23,18 +25,20 @@ public sealed class SetUpPackages : IJobKind
     private readonly AuditLog _audit;
     private readonly IReadOnlyList<SetUpPackage> _packages;
     private readonly string _aptGet;
+    private readonly string _dpkg;
 
     /// <summary>The kind as the program has it.</summary>
     public SetUpPackages(ICommandRunner commands, AuditLog audit)
-        : this(commands, audit, new SetUpPackageProbe(commands), SetUpPackageTable.All, "apt-get")
+        : this(commands, audit, new SetUpPackageProbe(commands), SetUpPackageTable.All, "apt-get", "dpkg")
     {
     }
 
-    internal SetUpPackages(ICommandRunner commands, AuditLog audit, SetUpPackageProbe probe, IReadOnlyList<SetUpPackage> packages, string aptGet)
+    internal SetUpPackages(ICommandRunner commands, AuditLog audit, SetUpPackageProbe probe, IReadOnlyList<SetUpPackage> packages, string aptGet, string dpkg)
     {
-        (_commands, _audit, _probe, _packages, _aptGet) = (commands, audit, probe, packages, aptGet);
+        (_commands, _audit, _probe, _packages, _aptGet, _dpkg) = (commands, audit, probe, packages, aptGet, dpkg);
         Steps =
         [
+            new("repair", "StepRepair", RepairAsync) { MayCancel = false },
             new("check", "StepCheck", CheckAsync),
             new("lists", "StepLists", UpdateListsAsync),
             new("install", "StepInstall", InstallAsync) { MayCancel = false },
@@ -72,16 +76,41 @@ public sealed class SetUpPackages : IJobKind
     /// <inheritdoc/>
     public object UsualParameters => SetUpPackagesParameters.Usual;
 
+    /// <summary>What may be started when the package manager was found half done, by whichever job.</summary>
+    /// <param name="failed">That job.</param>
+    /// <param name="groups">What to set up afterwards.</param>
+    public static JobOffer? RepairOf(JobRun failed, IReadOnlyList<string> groups)
+    {
+        ArgumentNullException.ThrowIfNull(failed);
+        return failed.Result?.Contains(AptOutput.Repair, StringComparison.Ordinal) == true
+            ? new("set-up-packages", new SetUpPackagesParameters(groups, Repair: true), typeof(SetUpPackagesTexts), "OfferRepair")
+            : null;
+    }
+
     /// <inheritdoc/>
-    public string? Check(object parameters) => parameters is SetUpPackagesParameters { Groups: { Count: > 0 } groups }
+    public JobOffer? Offer(JobRun failed)
+    {
+        ArgumentNullException.ThrowIfNull(failed);
+        try
+        {
+            return RepairOf(failed, ((SetUpPackagesParameters)JobEngine.ReadParameters(this, failed.Parameters)).Groups);
+        }
+        catch (JsonException)
+        {
+            return RepairOf(failed, []); // a run of another version; the page that shows it must not end for that
+        }
+    }
+
+    /// <inheritdoc/>
+    public string? Check(object parameters) => parameters is SetUpPackagesParameters { Groups: { } groups } wanted && (wanted.Repair || groups.Count > 0)
         ? groups.FirstOrDefault(group => _packages.All(package => package.Group != group)) is { } unknown
             ? $"groups: there is no group '{unknown}'; the groups are {string.Join(", ", _packages.Select(package => package.Group).Distinct())}"
             : null
         : "groups: name at least one group, for example run";
 
-    private async Task CheckAsync(JobContext context)
+    private void RequirePackageManager()
     {
-        foreach (var program in (string[])[_aptGet, "dpkg", "apt-cache"])
+        foreach (var program in (string[])[_aptGet, _dpkg, "apt-cache"])
         {
             if (_commands.Find(program) is null)
             {
@@ -93,14 +122,44 @@ public sealed class SetUpPackages : IJobKind
         {
             throw new JobFailedException("packages can be installed by root only: run MPSec as a service, or run installer/set-up.sh as root");
         }
+    }
 
+    private async Task RepairAsync(JobContext context)
+    {
+        if (!context.Parameters<SetUpPackagesParameters>().Repair)
+        {
+            context.Outcome = "not asked for";
+            return;
+        }
+
+        RequirePackageManager();
+        await _audit.AppendAsync(context.RequestedBy, "packages.repair", "host", "dpkg --configure -a", $"begun by job {context.RunId}", context.CancellationToken);
+        context.Log("dpkg --configure -a");
+        var errors = new List<string>();
+        var code = await context.RunProgramAsync("configure", new ProgramCall(_dpkg, ["--force-confdef", "--force-confold", "--configure", "-a"]) { Environment = s_quiet }, line =>
+        {
+            if (line.StartsWith("dpkg: error", StringComparison.Ordinal))
+            {
+                errors.Add(line.TrimEnd(':', ' '));
+            }
+        });
+        var fault = code == 0 ? null
+            : errors.Any(AptOutput.IsLock) ? AptOutput.Explain("dpkg --configure -a", code, errors)
+            : $"the interrupted installation could not be ended: {(errors.Count > 0 ? errors[^1] : $"dpkg ended with {code}")}; its lines in the log say why. Remove or repair that package, then run this job again";
+        await _audit.AppendAsync(context.RequestedBy, "packages.repair", "host", "dpkg --configure -a", fault ?? "repaired", CancellationToken.None);
+        context.Outcome = fault is null ? "dpkg --configure -a" : throw new JobFailedException(fault);
+    }
+
+    private async Task CheckAsync(JobContext context)
+    {
+        RequirePackageManager();
         foreach (var package in Missing(context))
         {
             context.Log($"missing: {package.Names[0]} ({package.Group}). {package.Why}");
         }
 
         context.Outcome = $"{Missing(context).Count} of {Chosen(context).Count} missing";
-        var audit = await _commands.RunAsync(new("dpkg", "--audit") { Timeout = s_short }, context.CancellationToken);
+        var audit = await _commands.RunAsync(new(_dpkg, "--audit") { Timeout = s_short }, context.CancellationToken);
         if (audit.Output.Length > 0)
         {
             context.Log(audit.Output.Trim());

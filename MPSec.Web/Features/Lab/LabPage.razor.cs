@@ -105,8 +105,8 @@ public sealed partial class LabPage(LabService service, ChangeService changes, I
         }
         catch (ChangeException e)
         {
-            _faults = [e.Message];
-            snackbar.Add(e.Message, Severity.Error);
+            _faults = [Said.Of(e.Message)];
+            snackbar.Add(Said.Of(e.Message), Severity.Error);
         }
         finally
         {

@@ -25,6 +25,7 @@ public sealed partial class LabTransferPanel(
     private ChangeActor _actor = new("anonymous", ChangeRole.Viewer);
     private DateTimeOffset _began;
     private bool _busy;
+    private bool _left;
 
     /// <summary>A gateway.</summary>
     [Parameter, EditorRequired]
@@ -68,7 +69,11 @@ public sealed partial class LabTransferPanel(
     ];
 
     /// <inheritdoc/>
-    public void Dispose() => _subscription?.Dispose();
+    public void Dispose()
+    {
+        _left = true;
+        _subscription?.Dispose();
+    }
 
     /// <inheritdoc/>
     protected override void OnInitialized() => _series = [new(L["Received"], ChartLine.Area)];
@@ -84,8 +89,15 @@ public sealed partial class LabTransferPanel(
         _shown = Gateway;
         _subscription?.Dispose();
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
-        _spec = Gateway.EndsWith("-a", StringComparison.Ordinal) || Gateway.EndsWith("-b", StringComparison.Ordinal) ? await labs.FindSpecAsync(Gateway[..^2]) : null;
-        if (_spec is not { } spec)
+        var gateway = Gateway;
+        var found = gateway.EndsWith("-a", StringComparison.Ordinal) || gateway.EndsWith("-b", StringComparison.Ordinal) ? await labs.FindSpecAsync(gateway[..^2]) : null;
+        if (_left || _shown != gateway)
+        {
+            return; // the page was left, or shows another gateway by now
+        }
+
+        _spec = found;
+        if (found is not { } spec)
         {
             return;
         }
@@ -136,7 +148,7 @@ public sealed partial class LabTransferPanel(
         }
         catch (ChangeException e)
         {
-            snackbar.Add(e.Message, Severity.Error);
+            snackbar.Add(Said.Of(e.Message), Severity.Error);
         }
         finally
         {

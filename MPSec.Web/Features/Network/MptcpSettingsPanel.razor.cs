@@ -79,16 +79,17 @@ public sealed partial class MptcpSettingsPanel(
         _shown = Gateway;
         _subscription?.Dispose();
         (_snapshot, _seen, _problem) = (null, null, null);
+        // Before anything is waited for: the page may be left, or show another gateway, meanwhile, and this would listen for ever.
+        _subscription = feeds.Get(name.Value).Store.Subscribe(sample => InvokeAsync(() => LookAsync(sample.Value?.Reading)));
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
         await LoadAsync();
         _side = _snapshot is null ? default : MptcpSettingsService.Side(_snapshot);
-        _subscription = feeds.Get(name.Value).Store.Subscribe(sample => InvokeAsync(() => LookAsync(sample.Value?.Reading)));
     }
 
     /// <summary>Reads everything again when the sampler saw a setting, an endpoint or a limit change.</summary>
     private async Task LookAsync(GatewayReading? reading)
     {
-        if (reading is null)
+        if (reading is null || reading.Gateway.Value != Gateway)
         {
             return;
         }
@@ -111,19 +112,27 @@ public sealed partial class MptcpSettingsPanel(
 
     private async Task LoadAsync()
     {
+        var name = GatewayName.Parse(Gateway);
+        MptcpSettingsSnapshot? snapshot = null;
+        string? fault = null;
+        var mode = GatewayMode.Observe;
         try
         {
-            var name = GatewayName.Parse(Gateway);
-            _lock = _actor.Role < ChangeRole.Administrator ? texts["RoleReason"].Value
-                : await modes.GetAsync(name) == GatewayMode.Managed ? null : texts["ObserveReason"].Value;
-            _snapshot = await service.ReadAsync(name);
-            _fault = null;
+            mode = await modes.GetAsync(name);
+            snapshot = await service.ReadAsync(name);
         }
         catch (Exception e) when (e is NamespaceException or IOException)
         {
-            (_snapshot, _fault) = (null, e.Message);
+            fault = Said.Of(e.Message);
         }
 
+        if (name.Value != Gateway)
+        {
+            return; // another gateway is shown by now
+        }
+
+        (_snapshot, _fault) = (snapshot, fault);
+        _lock = _actor.Role < ChangeRole.Administrator ? texts["RoleReason"].Value : mode == GatewayMode.Managed ? null : texts["ObserveReason"].Value;
         StateHasChanged();
     }
 

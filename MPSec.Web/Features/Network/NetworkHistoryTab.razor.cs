@@ -101,7 +101,7 @@ public sealed partial class NetworkHistoryTab(NetworkConfigurationService config
         }
         catch (FormatException e)
         {
-            _problem = e.Message;
+            _problem = Said.Of(e.Message);
             return;
         }
 

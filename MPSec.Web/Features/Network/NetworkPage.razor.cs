@@ -206,7 +206,7 @@ public sealed partial class NetworkPage(
         }
         catch (Exception e) when (e is IOException or NetlinkFormatException)
         {
-            (_problem, _asked) = (e.Message, null);
+            (_problem, _asked) = (Said.Of(e.Message), null);
         }
         finally
         {

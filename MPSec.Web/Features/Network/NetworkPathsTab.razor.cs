@@ -211,7 +211,7 @@ public sealed partial class NetworkPathsTab(NetworkConfigurationService configur
         }
         catch (ChangeException e)
         {
-            _problem = e.Message;
+            _problem = Said.Of(e.Message);
         }
         finally
         {

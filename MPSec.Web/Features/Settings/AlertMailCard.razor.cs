@@ -70,7 +70,7 @@ public sealed partial class AlertMailCard(AlertMail mail)
         }
         catch (Exception e) when (e is ChangeException or DbException or IOException or UnauthorizedAccessException)
         {
-            _problem = e.Message;
+            _problem = Said.Of(e.Message);
         }
         finally
         {

@@ -30,9 +30,9 @@ public sealed partial class AlertsTab(AlertService service, AlertWebhook webhook
     protected override async Task OnInitializedAsync()
     {
         _context = ExecutionContext.Capture();
+        service.Changed += OnChanged; // before anything is waited for: the page may be left meanwhile
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
         _host = webhook.Host;
-        service.Changed += OnChanged;
         await TryAsync(LoadAsync);
     }
 
@@ -70,7 +70,7 @@ public sealed partial class AlertsTab(AlertService service, AlertWebhook webhook
         }
         catch (Exception e) when (e is ChangeException or DbException or IOException or UnauthorizedAccessException)
         {
-            _problem = e.Message;
+            _problem = Said.Of(e.Message);
         }
         finally
         {

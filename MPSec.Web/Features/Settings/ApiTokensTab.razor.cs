@@ -43,12 +43,9 @@ public sealed partial class ApiTokensTab(ApiTokenService service, NavigationMana
     protected override async Task OnInitializedAsync()
     {
         _context = ExecutionContext.Capture();
+        service.Changed += OnChanged; // before anything is waited for: the page may be left meanwhile
         _actor = Authentication is null ? _actor : ChangeActor.Of((await Authentication).User);
-        if (_actor.Role == ChangeRole.Administrator)
-        {
-            service.Changed += OnChanged;
-            await LoadAsync();
-        }
+        await LoadAsync();
     }
 
     private static StateKind Kind(ApiTokenState state) => state switch { ApiTokenState.Active => StateKind.Up, ApiTokenState.Expired => StateKind.Degraded, _ => StateKind.Off };
@@ -63,6 +60,11 @@ public sealed partial class ApiTokensTab(ApiTokenService service, NavigationMana
 
     private async Task LoadAsync()
     {
+        if (_actor.Role < ChangeRole.Administrator)
+        {
+            return; // nobody else sees them
+        }
+
         try
         {
             (_tokens, _failed) = (await service.ListAsync(), null);
@@ -70,7 +72,7 @@ public sealed partial class ApiTokensTab(ApiTokenService service, NavigationMana
         }
         catch (Exception e) when (e is DbException or DbUpdateException)
         {
-            _failed = e.Message;
+            _failed = Said.Of(e.Message);
         }
     }
 
@@ -102,7 +104,7 @@ public sealed partial class ApiTokensTab(ApiTokenService service, NavigationMana
         }
         catch (Exception e) when (e is ChangeException or DbException or DbUpdateException)
         {
-            _problem = e.Message;
+            _problem = Said.Of(e.Message);
         }
         finally
         {

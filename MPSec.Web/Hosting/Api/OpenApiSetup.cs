@@ -20,6 +20,8 @@ public static class OpenApiSetup
     private static readonly Dictionary<string, string> s_parameters = new(StringComparer.Ordinal)
     {
         ["name"] = "Name: of the gateway (host, or a network namespace such as lab-a), of the lab below /labs, of the token below /tokens",
+        ["run"] = "Number of the job that built the kernel",
+        ["file"] = "Name of one of its files",
         ["link"] = "Name of the interface",
         ["id"] = "Number or GUID of the object",
         ["filter"] = "Words as on the page, for example path:2 rtt>50",

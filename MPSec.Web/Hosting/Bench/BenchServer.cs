@@ -16,13 +16,13 @@ namespace MPSec.Hosting.Bench;
 internal readonly record struct ServerFigures(double CpuSeconds, double ResidentBytes, double ManagedBytes);
 
 /// <summary>A server of the bench: the same program with a state folder of its own on a free port of the loopback interface. An administrator is signed in.</summary>
-internal sealed partial class BenchServer : IAsyncDisposable
+internal sealed class BenchServer : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private readonly string _root = Directory.CreateTempSubdirectory("mpsec-bench-server-").FullName;
     private readonly CancellationTokenSource _stop = new();
-    private readonly CookieContainer _cookies = new();
+    private BenchSession? _session;
     private Task<CommandResult> _run = Task.FromCanceled<CommandResult>(new(true));
 
     private BenchServer()
@@ -33,13 +33,13 @@ internal sealed partial class BenchServer : IAsyncDisposable
     public Uri Address { get; private set; } = null!;
 
     /// <summary>The administrator.</summary>
-    public HttpClient Client { get; private set; } = null!;
+    public HttpClient Client => _session!.Client;
 
     /// <summary>His cookies.</summary>
-    public string Cookies => _cookies.GetCookieHeader(Address);
+    public string Cookies => _session!.Cookies;
 
     /// <summary>The cookies by name.</summary>
-    public IEnumerable<Cookie> CookieList => _cookies.GetCookies(Address);
+    public IEnumerable<Cookie> CookieList => _session!.CookieList;
 
     /// <summary>Starts it and signs in.</summary>
     /// <exception cref="IOException">It did not start; the message holds what it said.</exception>
@@ -68,36 +68,80 @@ internal sealed partial class BenchServer : IAsyncDisposable
             ? double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : missing ?? throw new FormatException($"/metrics has no {name}");
     }
 
+    /// <summary>Memory of its process, bytes: what is its own, and all that it holds with pages of files (proc_pid_smaps(5), smaps_rollup: Pss_Anon and Pss_Shmem; Rss).</summary>
+    /// <exception cref="IOException">The process is gone.</exception>
+    public async Task<(double Own, double Resident)> MemoryAsync(CancellationToken cancellationToken)
+    {
+        var text = await File.ReadAllTextAsync($"/proc/{await PidAsync(cancellationToken)}/smaps_rollup", cancellationToken);
+        return (Value("Pss_Anon") + Value("Pss_Shmem"), Value("Rss"));
+
+        double Value(string name) => Regex.Match(text, $"^{name}: +([0-9]+) kB$", RegexOptions.Multiline) is { Success: true } found
+            ? 1024 * double.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : throw new FormatException($"smaps_rollup has no {name}");
+    }
+
     /// <summary>Has it collect everything that is garbage, by the runtime's own diagnostic port (dotnet/diagnostics, ipc-protocol.md: a heap dump without its reader).</summary>
-    /// <exception cref="IOException">The port does not answer.</exception>
+    /// <remarks>The session is stopped again: a runtime has room for 64, and each that is left behind keeps its buffers.</remarks>
+    /// <exception cref="IOException">The port does not answer, or refuses.</exception>
     public async Task CollectAsync(CancellationToken cancellationToken)
     {
-        var pid = (await File.ReadAllTextAsync(new StateFolder(Path.Combine(_root, "state")).PidFile, cancellationToken)).Trim();
-        var port = Directory.EnumerateFileSystemEntries(Path.GetTempPath(), $"dotnet-diagnostic-{pid}-*-socket").FirstOrDefault() ?? throw new IOException("the server has no diagnostic port");
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(port), cancellationToken);
-        await using var stream = new NetworkStream(socket);
-        await stream.WriteAsync(Request(), cancellationToken);
+        var pid = await PidAsync(cancellationToken);
+        var port = new UnixDomainSocketEndPoint(
+            Directory.EnumerateFileSystemEntries(Path.GetTempPath(), $"dotnet-diagnostic-{pid}-*-socket").FirstOrDefault() ?? throw new IOException("the server has no diagnostic port"));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(5));
-        var buffer = new byte[64 * 1024];
-        try
+        limit.CancelAfter(TimeSpan.FromMinutes(1));
+        var session = await AskAsync(port, 3, Collect(), limit.Token);
+        await using (session.Stream)
         {
-            while (await stream.ReadAsync(buffer, limit.Token) > 0)
+            var reading = DrainAsync(session.Stream, limit.Token);
+            var stop = new byte[8];
+            BinaryPrimitives.WriteUInt64LittleEndian(stop, session.Id);
+            await using (var stopped = (await AskAsync(port, 1, stop, limit.Token)).Stream)
             {
-                // Only the collection is wanted.
+                await reading; // the server ends the stream when all of the session is in it, and so after the collection
             }
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+    }
+
+    private async Task<string> PidAsync(CancellationToken cancellationToken) =>
+        (await File.ReadAllTextAsync(new StateFolder(Path.Combine(_root, "state")).PidFile, cancellationToken)).Trim();
+
+    private static async Task DrainAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[64 * 1024];
+        while (await stream.ReadAsync(buffer, cancellationToken) > 0)
         {
-            // Long enough for a heap of this size.
+            // Only the collection is wanted.
         }
+    }
+
+    // A command of the set EventPipe; its answer begins with the number of the session.
+    private static async Task<(Stream Stream, ulong Id)> AskAsync(EndPoint port, byte command, byte[] payload, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(port, cancellationToken);
+        var stream = new NetworkStream(socket, ownsSocket: true);
+        var request = new byte[20 + payload.Length];
+        Encoding.ASCII.GetBytes("DOTNET_IPC_V1\0", request);
+        BinaryPrimitives.WriteUInt16LittleEndian(request.AsSpan(14), (ushort)request.Length);
+        (request[16], request[17]) = (2, command);
+        payload.CopyTo(request, 20);
+        await stream.WriteAsync(request, cancellationToken);
+        var answer = new byte[28];
+        await stream.ReadExactlyAsync(answer.AsMemory(0, 20), cancellationToken);
+        if ((answer[16], answer[17]) is not (0xff, 0))
+        {
+            await stream.DisposeAsync();
+            throw new IOException("the diagnostic port of the server refuses");
+        }
+
+        await stream.ReadExactlyAsync(answer.AsMemory(20, 8), cancellationToken);
+        return (stream, BinaryPrimitives.ReadUInt64LittleEndian(answer.AsSpan(20)));
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        Client?.Dispose();
+        _session?.Dispose();
         await _stop.CancelAsync();
         await Task.WhenAny(_run);
         _ = _run.Exception; // how it ended is of no interest any more
@@ -105,11 +149,8 @@ internal sealed partial class BenchServer : IAsyncDisposable
         Directory.Delete(_root, recursive: true);
     }
 
-    [GeneratedRegex("name=\"__RequestVerificationToken\"[^>]* value=\"([^\"]+)\"")]
-    private static partial Regex FormToken();
-
     /// <summary>EventPipe CollectTracing2 of the provider that collects when a session with the keyword GCHeapCollect begins.</summary>
-    private static byte[] Request()
+    private static byte[] Collect()
     {
         using var payload = new MemoryStream();
         using (var writer = new BinaryWriter(payload, Encoding.Unicode, leaveOpen: true))
@@ -126,13 +167,7 @@ internal sealed partial class BenchServer : IAsyncDisposable
             writer.Write(0u); // no filter
         }
 
-        var body = payload.ToArray();
-        var request = new byte[20 + body.Length];
-        Encoding.ASCII.GetBytes("DOTNET_IPC_V1\0", request);
-        BinaryPrimitives.WriteUInt16LittleEndian(request.AsSpan(14), (ushort)request.Length);
-        (request[16], request[17]) = (2, 3);
-        body.CopyTo(request, 20);
-        return request;
+        return payload.ToArray();
     }
 
     private async Task RunAsync(ICommandRunner runner, int sampleIntervalMs, CancellationToken cancellationToken)
@@ -183,25 +218,6 @@ internal sealed partial class BenchServer : IAsyncDisposable
         }
 
         Address = new(await address.Task);
-        Client = new(new SocketsHttpHandler { CookieContainer = _cookies, AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = s_patience };
-        Client.DefaultRequestHeaders.Add("Origin", Address.GetLeftPart(UriPartial.Authority));
-        Client.DefaultRequestHeaders.Add("Accept", "text/html");
-        var setup = new Uri(Address, new Uri(await link.Task).PathAndQuery);
-        var token = Regex.Match(setup.Query, "token=([^&]+)").Groups[1].Value;
-        var password = Guid.NewGuid().ToString();
-        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
-        {
-            ["__RequestVerificationToken"] = FormToken().Match(await Client.GetStringAsync(setup, cancellationToken)).Groups[1].Value,
-            ["token"] = token,
-            ["name"] = "bench",
-            ["password"] = password,
-            ["repeated"] = password,
-            ["gateway"] = "host",
-        });
-        using var answer = await Client.PostAsync(new Uri(Address, "/account/setup"), form, cancellationToken);
-        if (answer.Headers.Location?.ToString().StartsWith("/setup", StringComparison.Ordinal) != false)
-        {
-            throw new IOException($"the first administrator could not sign in: {(int)answer.StatusCode}");
-        }
+        _session = await BenchSession.SignInAsync(Address, await link.Task, cancellationToken);
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using MPSec.Changes;
+using MPSec.Components;
 using MPSec.Components.Layout;
 using MPSec.Features;
 using MPSec.Hosting.Shell;
@@ -15,6 +16,7 @@ internal static class CheckedChangesSetup
 {
     public static WebApplicationBuilder AddCheckedChanges(this WebApplicationBuilder builder, MPSecOptions options)
     {
+        builder.Services.AddSingleton(new SentenceTexts(typeof(ChangeSaidTexts)));
         builder.Services.AddSingleton(new ConfirmationTime(TimeSpan.FromSeconds(options.ConfirmSecondsMinimum), TimeSpan.FromSeconds(options.ConfirmSeconds)));
         builder.Services.AddSingleton<OpenConnections>();
         builder.Services.AddSingleton<PendingChangeWatch>();

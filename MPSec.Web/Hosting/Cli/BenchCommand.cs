@@ -17,6 +17,7 @@ public static class BenchCommand
     private static readonly Option<int> s_dashboards = new("--dashboards") { Description = "Dashboards at once, 2 to 500", DefaultValueFactory = _ => DashboardsBench.BarDashboards };
     private static readonly Option<int> s_seconds = new("--seconds") { Description = "Length of a measurement, 5 to 3600", DefaultValueFactory = _ => 30 };
     private static readonly Option<int> s_minutes = new("--minutes") { Description = "How long, 4 to 1440", DefaultValueFactory = _ => 120 };
+    private static readonly Option<string> s_tree = new("--tree") { Description = "A kernel's source, unpacked; it is not altered", Required = true };
     private static readonly Option<bool> s_json = MPSecCommandLine.JsonOption();
 
     /// <summary>The verb.</summary>
@@ -43,7 +44,16 @@ public static class BenchCommand
             var minutes = Number(parse, s_minutes, 4, 1440);
             return RunAsync(parse, "soak", (runner, step) => new SoakBench(runner, TimeProvider.System).RunAsync(minutes, step, cancellationToken), Text, r => r.Passed);
         });
-        return new Command("bench", "Measure MPSec on this machine") { sampling, changes, history, dashboards, chart, soak };
+        var kernelbuild = new Command("kernelbuild", "A part of a kernel compiled under a job with its log followed live, against bare make") { s_tree, s_rounds, s_json };
+        kernelbuild.SetAction((parse, cancellationToken) => RunAsync(
+            parse, "kernelbuild", (rounds, runner, step) => new KernelBuildBench(runner, TimeProvider.System).RunAsync(Path.GetFullPath(parse.GetRequiredValue(s_tree)), rounds, step, cancellationToken), Text, r => r.Passed));
+        var log = new Command("log", "The page of a job whose log of 100,000 lines grows by 2,000 lines a second, in a headless Chromium") { s_seconds, s_json };
+        log.SetAction((parse, cancellationToken) =>
+        {
+            var seconds = Number(parse, s_seconds, 5, 3600);
+            return RunAsync(parse, "log", (runner, step) => new LogBench(runner, TimeProvider.System).RunAsync(seconds, step, cancellationToken), Text, r => r.Passed, needsRoot: false);
+        });
+        return new Command("bench", "Measure MPSec on this machine") { sampling, changes, history, dashboards, chart, soak, kernelbuild, log };
     }
 
     private static int Number(ParseResult parse, Option<int> option, int least, int most) =>
@@ -82,6 +92,39 @@ public static class BenchCommand
     }
 
     /// <summary>The report as a page of text.</summary>
+    internal static string Text(KernelBuildReport report) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"""
+        {report.Objects} objects, {report.Jobs} compilers at once on each side, both sides at the same time
+          wall time         bare {report.MedianOf(r => r.BareSeconds):0.00} s, job {report.MedianOf(r => r.JobSeconds):0.00} s: {report.WallRatio:0.000} (bar {KernelBuildBench.Bar:0.00})
+          processor time    bare {report.MedianOf(r => r.BareCpu):0.00} s, job {report.MedianOf(r => r.JobCpu):0.00} s: {report.CpuRatio:0.000} (bar {KernelBuildBench.Bar:0.00})
+          {report.Rounds.Count} rounds of two runs with sides swapped, medians; ratios of wall time from {report.Rounds.Min(r => r.WallRatio):0.000} to {report.Rounds.Max(r => r.WallRatio):0.000}, of processor time from {report.Rounds.Min(r => r.CpuRatio):0.000} to {report.Rounds.Max(r => r.CpuRatio):0.000}
+        {(report.Passed ? "passed" : "FAILED")}
+
+        """);
+
+    /// <summary>The report as a page of text.</summary>
+    internal static string Text(LogReport report)
+    {
+        var text = new StringBuilder();
+        Line(text, $"Log of a job, {report.Lines} lines, written at {report.LinesPerSecond} lines a second");
+        Line(text, $"");
+        Line(text, $"                       pictures/s   longest, ms   busy, %   behind, ms");
+        foreach (var (name, frames) in new[] { ("not growing", report.Still), ("followed", report.Own), ("plain text", report.Plain) })
+        {
+            Line(text, $"  {name,-20} {frames.FramesPerSecond,10:0.0} {frames.LongestMs,13:0} {frames.BusyPercent,9:0.0} {(frames.BehindMs is { } behind ? behind.ToString("0", CultureInfo.InvariantCulture) : "-"),12}");
+        }
+
+        Line(text, $"  a jump shows its lines after {report.JumpMs:0} ms (median), a search of all lines takes {report.SearchMs:0} ms");
+        Line(text, $"");
+        Bar(text, report.LinesPerSecond >= LogBench.Rate * 0.95, $"{report.LinesPerSecond} lines a second, {LogBench.Rate} wanted");
+        Bar(text, report.Own.FramesPerSecond >= report.Still.FramesPerSecond * LogBench.FramesBar, $"{report.Own.FramesPerSecond / report.Still.FramesPerSecond:0.00} of the pictures of a page that stands still, at least {LogBench.FramesBar:0.0}; {report.Own.FramesPerSecond / report.Plain.FramesPerSecond:0.00} of those of plain text");
+        Bar(text, report.Own.LongestMs <= LogBench.LongestBarMs, $"longest stop {report.Own.LongestMs:0} ms, at most {LogBench.LongestBarMs:0} ms");
+        Bar(text, report.Own.BehindMs <= LogBench.BehindBarMs, $"newest line {report.Own.BehindMs:0} ms old, at most {LogBench.BehindBarMs:0} ms");
+        Bar(text, report.JumpMs <= LogBench.JumpBarMs, $"jump in {report.JumpMs:0} ms, at most {LogBench.JumpBarMs:0} ms");
+        return text.ToString();
+    }
+
     internal static string Text(ChangesReport report)
     {
         var text = new StringBuilder();
@@ -143,11 +186,13 @@ public static class BenchCommand
         var text = new StringBuilder();
         Line(text, $"Soak of {report.Points[^1].Minutes:0} min: {report.Connections} connections, ten readings a second, {report.Dashboards} dashboards");
         Line(text, $"");
-        Line(text, $"  objects      {report.Points[0].ManagedBytes / 1048576,7:0.0} MiB at first, {report.Points[^1].ManagedBytes / 1048576:0.0} MiB at the end, {report.ManagedSlope:+0.00;-0.00} MiB an hour after the warm-up");
-        Line(text, $"  memory held  {report.Points[0].ResidentBytes / 1048576,7:0.0} MiB at first, {report.Points[^1].ResidentBytes / 1048576:0.0} MiB at the end, {report.ResidentSlope:+0.00;-0.00} MiB an hour");
+        Line(text, $"  objects      {report.Points[0].ManagedBytes / 1048576,7:0.0} MiB at first, {report.Points[^1].ManagedBytes / 1048576:0.0} MiB at the end, {report.ManagedSlope:+0.00;-0.00} MiB an hour after the {report.WarmUpMinutes:0} min of warm-up");
+        Line(text, $"  own memory   {report.Points[0].OwnBytes / 1048576,7:0.0} MiB at first, {report.Points[^1].OwnBytes / 1048576:0.0} MiB at the end, {report.OwnSlope:+0.00;-0.00} MiB an hour");
+        Line(text, $"  with files   {report.Points[0].ResidentBytes / 1048576,7:0.0} MiB at first, {report.Points[^1].ResidentBytes / 1048576:0.0} MiB at the end, {report.ResidentSlope:+0.00;-0.00} MiB an hour");
         Line(text, $"  processor    {report.Points.Average(p => p.CpuPercent),7:0} % of a core");
         Line(text, $"");
-        Bar(text, report.Passed, $"{report.ManagedSlope:0.00} MiB an hour, below {SoakBench.SlopeBar:0}");
+        Bar(text, report.ObjectsHold, $"objects {report.ManagedSlope:0.00} MiB an hour, below {SoakBench.SlopeBar:0}");
+        Bar(text, report.OwnHolds, $"own memory {report.OwnSlope:0.00} MiB an hour, below {SoakBench.SlopeBar:0}");
         return text.ToString();
     }
 

@@ -17,7 +17,16 @@ internal static class KernelCommand
     {
         var report = new Command("report", "Show what the running kernel can and cannot do, with evidence, and the shortest way to Multipath TCP; findings do not change the exit code") { s_json };
         report.SetAction(ReportAsync);
-        return new Command("kernel", "Everything about the kernel of this machine") { report, KernelProfileCommand.Create(), KernelSourceCommand.Create(), KernelProveCommand.Create() };
+        var kernel = new Command("kernel", "Everything about the kernel of this machine")
+        {
+            report, KernelProfileCommand.Create(), KernelSourceCommand.Create(), KernelFetchCommand.Create(), KernelProveCommand.Create(), KernelConfigureCommand.Create(), KernelBuildCommand.Create(), KernelInstallCommand.Create(),
+        };
+        foreach (var verb in KernelBootCommands.Create())
+        {
+            kernel.Subcommands.Add(verb);
+        }
+
+        return kernel;
     }
 
     private static async Task<int> ReportAsync(ParseResult parse, CancellationToken cancellationToken)

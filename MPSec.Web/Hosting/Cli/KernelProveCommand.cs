@@ -13,17 +13,24 @@ internal static class KernelProveCommand
 {
     private static readonly Option<string?> s_release = new("--release") { Description = "An installed kernel, as uname -r names it; the running one when nothing is said" };
     private static readonly Option<string?> s_package = new("--package") { Description = "A Debian package of a kernel image; it is not installed" };
+    private static readonly Option<string?> s_promised = new("--promised") { Description = "A fragment of options that the kernel must have been made with" };
+    private static readonly Option<string?> s_report = new("--report") { Description = "Write the result as JSON to this file too" };
     private static readonly Option<bool> s_json = MPSecCommandLine.JsonOption();
 
     public static Command Create()
     {
-        var command = new Command("prove", "Start a kernel in a virtual machine and try everything that MPSec needs, with a transfer over two paths; exit code 1 when something does not work") { s_release, s_package, s_json };
+        var command = new Command("prove", "Start a kernel in a virtual machine and try everything that MPSec needs, with a transfer over two paths; exit code 1 when something does not work") { s_release, s_package, s_promised, s_report, s_json };
         command.SetAction(RunAsync);
         return command;
     }
 
     private static async Task<int> RunAsync(ParseResult parse, CancellationToken cancellationToken)
     {
+        if (KernelProver.NotAvailable is { } reason)
+        {
+            throw new CliException(CliExitCode.NotAvailable, reason);
+        }
+
         var commands = new CommandRunner(TimeProvider.System);
         var prover = new KernelProver(commands);
         if (prover.MissingPackages() is { Count: > 0 } missing)
@@ -36,13 +43,23 @@ internal static class KernelProveCommand
             throw new CliException(CliExitCode.Usage, "--release and --package cannot be given together");
         }
 
+        var promised = parse.GetValue(s_promised) is { } fragment ? Promised(fragment) : null;
         var folder = Directory.CreateTempSubdirectory("mpsec-kernel-").FullName;
         try
         {
-            var kernel = parse.GetValue(s_package) is { } package
+            var package = parse.GetValue(s_package);
+            var hash = package is null ? null : await KernelPackageFile.HashAsync(package, cancellationToken);
+            var kernel = package is not null
                 ? await KernelProofKernel.OfPackageAsync(package, folder, commands, cancellationToken)
                 : KernelProofKernel.Installed(parse.GetValue(s_release) ?? KernelRelease.Read() ?? "");
-            var proof = await prover.RunAsync(kernel, line => Console.Error.WriteLine("prove: " + StatusCommand.Printable(line)), cancellationToken);
+            var proof = await prover.RunAsync(kernel, promised, line => Console.Error.WriteLine("prove: " + StatusCommand.Printable(line)), cancellationToken) with { Sha256 = hash };
+            if (parse.GetValue(s_report) is { } report)
+            {
+                // Whole or not at all: who finds it may trust it.
+                await File.WriteAllTextAsync(report + ".new", JsonSerializer.Serialize(proof, MPSecCommandLine.Json), cancellationToken);
+                File.Move(report + ".new", report, overwrite: true);
+            }
+
             await Console.Out.WriteAsync(parse.GetValue(s_json) ? JsonSerializer.Serialize(proof, MPSecCommandLine.Json) + "\n" : Text(proof));
             return proof.Passed ? CliExitCode.Done : CliExitCode.Failed;
         }
@@ -57,6 +74,18 @@ internal static class KernelProveCommand
         finally
         {
             Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static KernelFragment Promised(string file)
+    {
+        try
+        {
+            return KernelFragment.TryParse(File.ReadAllText(file), out var error) ?? throw new CliException(CliExitCode.Usage, $"--promised: {error}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException(CliExitCode.Failed, $"--promised: {e.Message}");
         }
     }
 

@@ -10,7 +10,7 @@ internal static class KernelSourceCommand
 {
     private static readonly Argument<string> s_archive = new("ARCHIVE") { Description = "The archive: .tar, .tar.gz or .tar.xz" };
     private static readonly Option<string?> s_signature = new("--signature") { Description = "Its detached signature over the uncompressed tar; ARCHIVE without its last ending and with .sign when nothing is said" };
-    private static readonly Option<string> s_keyring = new("--keyring") { Description = "The keys to trust, as gpg --export writes them", Required = true };
+    private static readonly Option<string?> s_keyring = new("--keyring") { Description = "The keys to trust, as gpg --export writes them; those of kernel.org when nothing is said" };
     private static readonly Option<string> s_version = new("--version-wanted") { Description = "The version it must be, such as 6.12.48", Required = true };
     private static readonly Option<bool> s_json = MPSecCommandLine.JsonOption();
 
@@ -33,9 +33,14 @@ internal static class KernelSourceCommand
         try
         {
             Directory.CreateDirectory(work, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            var plain = archive.EndsWith(".tar", StringComparison.Ordinal) ? archive : Path.ChangeExtension(archive, null);
+            var keyring = parse.GetValue(s_keyring);
+            if (keyring is null)
+            {
+                KernelKeyring.Write(keyring = Path.Combine(work, "keys.gpg"));
+            }
+
             var result = await new KernelSourceCheck(new CommandRunner(TimeProvider.System))
-                .RunAsync(archive, parse.GetValue(s_signature) ?? plain + ".sign", parse.GetValue(s_keyring)!, version, work, cancellationToken);
+                .RunAsync(archive, parse.GetValue(s_signature) ?? KernelSourceRequest.SignatureOf(archive), keyring, version, work, allowUnsigned: false, cancellationToken);
             Console.Write(parse.GetValue(s_json)
                 ? JsonSerializer.Serialize(new { result.Verdict, result.Sentence, result.Signer }, MPSecCommandLine.Json) + "\n"
                 : $"{result.Verdict}: {StatusCommand.Printable(result.Sentence)}{(result.Signer is { } signer ? $" ({signer})" : "")}\n");

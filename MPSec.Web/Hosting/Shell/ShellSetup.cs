@@ -26,6 +26,7 @@ public static class ShellSetup
         builder.Services.AddCascadingAuthenticationState();
         builder.Services.AddHttpContextAccessor();
         builder.Services.AddLocalization();
+        builder.Services.AddSingleton<Sentences>();
         builder.Services.AddSingleton(HtmlEncoder.Create(UnicodeRanges.All)); // Korean stays readable, and three times smaller
         builder.Services.AddMudServices(o =>
         {

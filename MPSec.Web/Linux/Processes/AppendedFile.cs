@@ -15,7 +15,7 @@ public sealed class AppendedFile : IDisposable
     /// <exception cref="IOException">It cannot be opened; the message is the C library's.</exception>
     public AppendedFile(string path)
     {
-        var fd = ProcessCalls.Open(path, ProcessCalls.OWriteOnly | ProcessCalls.OCreate | ProcessCalls.OAppend | LibC.OCloexec, 0b110_000_000);
+        var fd = ProcessCalls.Open(path, ProcessCalls.OReadWrite | ProcessCalls.OCreate | ProcessCalls.OAppend | LibC.OCloexec, 0b110_000_000);
         if (fd < 0)
         {
             var errno = Marshal.GetLastPInvokeError();
@@ -27,6 +27,27 @@ public sealed class AppendedFile : IDisposable
 
     /// <summary>Length in bytes, whoever wrote them.</summary>
     public long Length => RandomAccess.GetLength(_handle);
+
+    /// <summary>For a program that is to append too; valid until this is disposed of.</summary>
+    internal int Descriptor => (int)_handle.DangerousGetHandle();
+
+    /// <summary>Ends a last line that has no end yet.</summary>
+    /// <exception cref="IOException">No room, or a broken file system.</exception>
+    public void EndLine()
+    {
+        Span<byte> last = stackalloc byte[1];
+        if (Length is > 0 and var length && RandomAccess.Read(_handle, last, length - 1) == 1 && last[0] != '\n')
+        {
+            Append("\n"u8);
+        }
+    }
+
+    /// <summary>Reads from an offset on; 0 at the end.</summary>
+    public int Read(Span<byte> buffer, long offset) => RandomAccess.Read(_handle, buffer, offset);
+
+    /// <summary>Gives the room of the first bytes back to the disk: they read as zero from then on, and offsets stay (fallocate(2)). Where the file system cannot, nothing happens.</summary>
+    /// <param name="length">So many bytes, from the begin on.</param>
+    public void Forget(long length) => _ = ProcessCalls.Allocate(Descriptor, ProcessCalls.PunchHole, 0, length);
 
     /// <summary>Appends in one write(2); handed to the kernel when this returns, so it outlives this process.</summary>
     /// <exception cref="IOException">No room, or a broken file system.</exception>

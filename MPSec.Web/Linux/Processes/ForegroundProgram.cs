@@ -1,44 +1,50 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 
 #pragma warning disable RS0030 // This folder is the one place that starts processes.
 
 namespace MPSec.Linux.Processes;
 
 /// <summary>
-/// Runs one program with standard output and standard error on one pipe, so that the order of its lines is the order in which it wrote them. It replaces the
-/// standard descriptors of the calling process and is meant for a process that does nothing else.
+/// Runs one program with standard output and standard error on one file, so that the order of its lines is the order in which it wrote them, and nothing that it
+/// wrote is lost when the process that waits for it is killed. It replaces the standard descriptors of the calling process and is meant for a process that does
+/// nothing else.
 /// </summary>
 public static class ForegroundProgram
 {
-    // How long a daemon that the program left behind may keep the pipe open before its output is no longer waited for.
-    private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Runs <paramref name="call"/> to its end.</summary>
     /// <param name="call">What to run; its standard input is empty.</param>
-    /// <param name="output">Gets the bytes as they come; never called twice at once.</param>
-    /// <param name="time">Clock.</param>
+    /// <param name="output">File that it appends to (O_APPEND: what others wrote stays); an unfinished last line in it is ended first.</param>
+    /// <param name="grown">Called about every 50 ms while it runs, and once when it has ended; never twice at once.</param>
     /// <returns>Exit code; 128 + number when a signal ended it.</returns>
     /// <exception cref="ProgramMissingException">It is not installed.</exception>
-    /// <exception cref="IOException">It may not be run.</exception>
-    public static async Task<int> RunAsync(ProgramCall call, Action<ReadOnlyMemory<byte>> output, TimeProvider time)
+    /// <exception cref="IOException">It may not be run, or the file cannot be written.</exception>
+    public static int Run(ProgramCall call, string output, Action grown)
     {
+        ArgumentNullException.ThrowIfNull(grown);
         var start = Prepare(call);
-        Span<int> ends = stackalloc int[2];
-        Check(ProcessCalls.Pipe(ends, LibC.OCloexec));
-        var (readEnd, writeEnd) = (ends[0], ends[1]);
         var nothing = Check(ProcessCalls.Open("/dev/null", ProcessCalls.OReadWrite | LibC.OCloexec, 0));
-        Check(ProcessCalls.Duplicate(nothing, 0));
-        Check(ProcessCalls.Duplicate(writeEnd, 1));
-        Check(ProcessCalls.Duplicate(writeEnd, 2));
-        _ = LibC.Close(writeEnd);
-        var reading = ReadAsync(new SafeFileHandle(readEnd, ownsHandle: true), output);
+        using (var file = new AppendedFile(output))
+        {
+            file.EndLine();
+            Check(ProcessCalls.Duplicate(nothing, 0));
+            Check(ProcessCalls.Duplicate(file.Descriptor, 1));
+            Check(ProcessCalls.Duplicate(file.Descriptor, 2));
+        }
+
         try
         {
             using var process = Process.Start(start) ?? throw new IOException($"{call.Program} could not be started");
-            await process.WaitForExitAsync();
+            // On this thread and without the thread pool: its workers look for more work for a while after each tick, and twenty ticks a second make that a burden on the program.
+            while (!process.WaitForExit(s_poll))
+            {
+                grown();
+            }
+
+            grown(); // what it wrote between the last look and its end
             return process.ExitCode;
         }
         catch (Win32Exception e)
@@ -47,11 +53,9 @@ public static class ForegroundProgram
         }
         finally
         {
-            // The pipe ends when nobody holds its write end any more; our own two copies are given up here.
             Check(ProcessCalls.Duplicate(nothing, 1));
             Check(ProcessCalls.Duplicate(nothing, 2));
             _ = LibC.Close(nothing);
-            await (await Task.WhenAny(reading, Task.Delay(s_drain, time)));
         }
     }
 
@@ -78,21 +82,6 @@ public static class ForegroundProgram
 
         return start;
     }
-
-    private static Task ReadAsync(SafeFileHandle pipe, Action<ReadOnlyMemory<byte>> output) => Task.Factory.StartNew(
-        () =>
-        {
-            using var stream = new FileStream(pipe, FileAccess.Read, bufferSize: 0);
-            var buffer = new byte[16 * 1024];
-            int got;
-            while ((got = stream.Read(buffer)) > 0)
-            {
-                output(buffer.AsMemory(0, got));
-            }
-        },
-        CancellationToken.None,
-        TaskCreationOptions.LongRunning,
-        TaskScheduler.Default);
 
     private static int Check(int result) =>
         result < 0 ? throw new IOException(LibC.Describe(Marshal.GetLastPInvokeError())) : result;

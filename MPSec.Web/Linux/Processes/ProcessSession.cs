@@ -62,6 +62,37 @@ public static class ProcessSession
         }
     }
 
+    /// <summary>
+    /// Ends (SIGKILL) every process that carries a mark in its environment, and waits until they are gone: what a killed process had started, when the mark is of
+    /// something that only one can hold at a time.
+    /// </summary>
+    /// <exception cref="IOException">One of them does not end.</exception>
+    public static async Task KillMarkedAsync(string mark, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var left = Directory.EnumerateDirectories("/proc")
+                .Select(folder => int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && pid != Environment.ProcessId && HasMark(pid, mark) ? ProcessIdentity.Of(pid) : null)
+                .OfType<ProcessIdentity>().ToArray();
+            if (left.Length == 0)
+            {
+                return;
+            }
+
+            if (attempt == 100)
+            {
+                throw new IOException($"process {left[0].Pid}, left over from an earlier call, does not end");
+            }
+
+            foreach (var process in left.Where(p => p.IsAlive))
+            {
+                _ = LibC.Kill(process.Pid, ProcessCalls.SigKill);
+            }
+
+            await Task.Delay(50, cancellationToken);
+        }
+    }
+
     private static bool HasMark(int pid, string mark)
     {
         try

@@ -28,7 +28,10 @@ public sealed class KernelConfig
     /// <summary>The configuration of the kernel <paramref name="release"/>: from the running kernel itself, else from the file that its package brought; null when there is none.</summary>
     /// <param name="root">Folder that stands for <c>/</c>.</param>
     /// <param name="release">As <c>uname -r</c> prints it.</param>
-    public static KernelConfig? Read(string root, string? release)
+    public static KernelConfig? Read(string root, string? release) => ReadText(root, release) is { } found ? Parse(found.Source, found.Text) : null;
+
+    /// <summary>As <see cref="Read"/>, word for word: with the lines that say what is not set, which a build needs.</summary>
+    public static (string Source, string Text)? ReadText(string root, string? release)
     {
         var files = new List<string> { "proc/config.gz" };
         if (release is not null && !release.Contains('/', StringComparison.Ordinal))
@@ -42,7 +45,7 @@ public sealed class KernelConfig
             {
                 using var stream = File.OpenRead(Path.Combine(root, file));
                 using Stream plain = file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
-                return Parse("/" + file, Text(plain));
+                return ("/" + file, Text(plain));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
             {

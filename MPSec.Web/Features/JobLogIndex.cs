@@ -1,7 +1,7 @@
 using System.Text;
 using MPSec.Jobs;
 
-namespace MPSec.Features.Jobs;
+namespace MPSec.Features;
 
 /// <summary>One line of a log as it is shown.</summary>
 /// <param name="Number">From 1.</param>

@@ -4,10 +4,10 @@ using Microsoft.Extensions.Localization;
 using Microsoft.JSInterop;
 using MPSec.Components;
 
-namespace MPSec.Features.Jobs;
+namespace MPSec.Features;
 
 /// <summary>A log that may be long: only the lines in sight are sent. Follows its end until the reader scrolls up.</summary>
-public sealed partial class JobLogView(IStringLocalizer<JobsTexts> texts)
+public sealed partial class JobLogView(IStringLocalizer<JobLogTexts> texts)
 {
     // Pixels; the style sheet says the same.
     private const float LineHeight = 19;
@@ -38,7 +38,7 @@ public sealed partial class JobLogView(IStringLocalizer<JobsTexts> texts)
     [Parameter]
     public RenderFragment? ChildContent { get; set; }
 
-    private IStringLocalizer<JobsTexts> L => texts;
+    private IStringLocalizer<JobLogTexts> L => texts;
 
     private int Shown => _found?.Count ?? _index.Count;
 
@@ -99,7 +99,7 @@ public sealed partial class JobLogView(IStringLocalizer<JobsTexts> texts)
 
         try
         {
-            _module = await Js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./Features/Jobs/JobLogView.razor.js");
+            _module = await Js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./Features/JobLogView.razor.js");
             _self = DotNetObjectReference.Create(this);
             await _module.InvokeVoidAsync("watch", JsLimit.Usual, _box, _self);
             await ToEndAsync();
