@@ -51,7 +51,8 @@ internal sealed class LabScope : IAsyncDisposable
         }
     }
 
-    public static async Task UntilAsync(Func<bool> condition, string what, int seconds = 60)
+    /// <summary>Waits for the condition; when it does not come, the test fails with what <paramref name="seen"/> tells then.</summary>
+    public static async Task UntilAsync(Func<bool> condition, string what, int seconds = 60, Func<string>? seen = null)
     {
         for (var i = 0; i < seconds * 10; i++)
         {
@@ -63,7 +64,7 @@ internal sealed class LabScope : IAsyncDisposable
             await Task.Delay(100, TestContext.Current.CancellationToken);
         }
 
-        Assert.Fail($"within {seconds} s: {what}");
+        Assert.Fail($"within {seconds} s: {what}{(seen is null ? "" : '\n' + seen())}");
     }
 
     public GatewayReading Read(GatewayName gateway)
