@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace MPSec.Jobs;
 
 /// <summary>Reads the log of a run on from an offset, whole lines only: what is being written is left for the next time, so no line is lost or doubled.</summary>
@@ -23,16 +25,23 @@ public static class JobLogReader
         }
 
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        var buffer = new byte[Chunk];
-        var rest = buffer.AsSpan(0, RandomAccess.Read(file, buffer, offset));
-        int end;
-        while ((end = rest.IndexOf((byte)'\n')) >= 0)
+        var buffer = ArrayPool<byte>.Shared.Rent(Chunk); // it is asked several times a second for as long as a program runs
+        try
         {
-            line(rest[..end], offset);
-            offset += end + 1;
-            rest = rest[(end + 1)..];
-        }
+            var rest = buffer.AsSpan(0, RandomAccess.Read(file, buffer.AsSpan(0, Chunk), offset));
+            int end;
+            while ((end = rest.IndexOf((byte)'\n')) >= 0)
+            {
+                line(rest[..end], offset);
+                offset += end + 1;
+                rest = rest[(end + 1)..];
+            }
 
-        return offset;
+            return offset;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 }

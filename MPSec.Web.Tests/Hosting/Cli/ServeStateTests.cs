@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MPSec.Data;
 using MPSec.Hosting.Cli;
+using MPSec.Linux;
 using MPSec.Tests.Data;
 
 namespace MPSec.Tests.Hosting.Cli;
@@ -56,6 +57,33 @@ public sealed class ServeStateTests : IDisposable
             verb.Dispose();
             process.Kill();
             await process.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    [Fact]
+    public async Task Serve_AskedToEndSeveralTimes_EndsWell()
+    {
+        using var process = Process.Start(Call(_state.Root))!;
+        try
+        {
+            var error = process.StandardError.ReadToEndAsync(Token);
+            while (await process.StandardOutput.ReadLineAsync(Token).AsTask().WaitAsync(TimeSpan.FromSeconds(60), Token) is { } said && !said.StartsWith("MPSec listens on ", StringComparison.Ordinal))
+            {
+            }
+
+            _ = process.StandardOutput.ReadToEndAsync(Token);
+            foreach (var signal in (int[])[15, 15, 2, 15]) // SIGTERM, SIGINT
+            {
+                Assert.Equal(0, LibC.Kill(process.Id, signal));
+            }
+
+            await process.WaitForExitAsync(Token).WaitAsync(TimeSpan.FromSeconds(60), Token);
+            Assert.DoesNotContain("exception", await error, StringComparison.OrdinalIgnoreCase);
+            Assert.Equal(CliExitCode.Done, process.ExitCode);
+        }
+        finally
+        {
+            process.Kill();
         }
     }
 

@@ -9,156 +9,176 @@ using MPSec.Linux.Processes;
 
 namespace MPSec.Hosting.Bench;
 
-/// <summary>One run of <see cref="KernelBuildBench"/>: both compile the same at the same time.</summary>
-/// <param name="BareSeconds">Wall time of bare make.</param>
-/// <param name="JobSeconds">Wall time of the same under a job, its log followed live.</param>
-/// <param name="BareCpu">Processor time that was spent on the processors of bare make until it ended, seconds.</param>
-/// <param name="JobCpu">The same of the job, with all that MPSec does for it.</param>
-public readonly record struct KernelBuildRun(double BareSeconds, double JobSeconds, double BareCpu, double JobCpu);
-
-/// <summary>A round of <see cref="KernelBuildBench"/>: two runs, in the second one each is where the other was.</summary>
-/// <param name="First">The first run.</param>
-/// <param name="Swapped">The second run.</param>
-public readonly record struct KernelBuildRound(KernelBuildRun First, KernelBuildRun Swapped)
+/// <summary>A round of <see cref="KernelBuildBench"/>: the same compiled by both.</summary>
+/// <param name="BareSeconds">Time that bare make had the machine, until it ended.</param>
+/// <param name="JobSeconds">The same of the job, from asking for it until its end was known.</param>
+/// <param name="BareCpu">Processor time that was spent meanwhile, seconds.</param>
+/// <param name="JobCpu">The same of the job, with all that MPSec did for it.</param>
+/// <param name="OwnCpu">What this program itself took of it, in place of the server: the job, its database, the log followed live.</param>
+public readonly record struct KernelBuildRound(double BareSeconds, double JobSeconds, double BareCpu, double JobCpu, double OwnCpu)
 {
     /// <summary>Wall time under the job over that of bare make.</summary>
-    public double WallRatio => Math.Sqrt(First.JobSeconds / First.BareSeconds * (Swapped.JobSeconds / Swapped.BareSeconds));
+    public double WallRatio => JobSeconds / BareSeconds;
 
     /// <summary>Processor time under the job over that of bare make.</summary>
-    public double CpuRatio => Math.Sqrt(First.JobCpu / First.BareCpu * (Swapped.JobCpu / Swapped.BareCpu));
+    public double CpuRatio => JobCpu / BareCpu;
 }
 
 /// <summary>What <see cref="KernelBuildBench"/> found.</summary>
-/// <param name="Objects">Objects that were compiled in each run.</param>
-/// <param name="Jobs">Compilers at once, on each side.</param>
+/// <param name="Objects">Objects that were compiled by each.</param>
+/// <param name="Jobs">Compilers at once.</param>
 /// <param name="Rounds">The rounds.</param>
 public sealed record KernelBuildReport(int Objects, int Jobs, IReadOnlyList<KernelBuildRound> Rounds)
 {
     /// <summary>Wall time under the job over that of bare make, median of the rounds.</summary>
-    public double WallRatio => Median(Rounds.Select(r => r.WallRatio));
+    public double WallRatio => MedianOf(r => r.WallRatio);
 
     /// <summary>Processor time under the job over that of bare make, median of the rounds.</summary>
-    public double CpuRatio => Median(Rounds.Select(r => r.CpuRatio));
+    public double CpuRatio => MedianOf(r => r.CpuRatio);
 
-    /// <summary>Median of a figure of all runs.</summary>
-    public double MedianOf(Func<KernelBuildRun, double> figure) => Median(Rounds.SelectMany(r => new[] { figure(r.First), figure(r.Swapped) }));
+    /// <summary>Median of a figure of all rounds.</summary>
+    public double MedianOf(Func<KernelBuildRound, double> figure) => Rounds.Select(figure).Order().ToArray() is var all ? (all[(all.Length - 1) / 2] + all[all.Length / 2]) / 2 : 0;
 
     /// <summary>The bar.</summary>
     public bool Passed => WallRatio <= KernelBuildBench.Bar && CpuRatio <= KernelBuildBench.Bar;
-
-    private static double Median(IEnumerable<double> values) => values.Order().ToArray() is var all ? (all[(all.Length - 1) / 2] + all[all.Length / 2]) / 2 : 0;
 }
 
 /// <summary>
-/// Compiles a part of a kernel by bare make and under a job with its log followed live: both at the same time, each on one half of the processors, which they then swap. One
-/// after the other would measure how the speed of the machine changes, which on shared hardware is five times the bar within minutes. All that MPSec does is done on the
-/// job's processors.
+/// Compiles a part of a kernel by bare make and under a job with its log followed live. Both take turns of half a second on all processors, the other one is halted
+/// meanwhile: one after the other would measure how the speed of the machine changes, which on shared hardware is five times the bar within minutes.
 /// </summary>
 public sealed class KernelBuildBench(ICommandRunner commands, TimeProvider time)
 {
     /// <summary>Most that the job may cost, as a multiple of bare make.</summary>
     public const double Bar = 1.03;
 
-    private static readonly string[] s_targets = ["net/mptcp/", "net/xfrm/"];
+    private static readonly TimeSpan s_turn = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_endLimit = TimeSpan.FromSeconds(30);
+    private static readonly string[] s_targets = ["net/ipv4/", "net/mptcp/"];
+    private static readonly ClaimsPrincipal s_who = new(new ClaimsIdentity([new(ClaimTypes.Role, UserRole.Administrator)], "bench"));
 
     /// <summary>Runs it.</summary>
     /// <param name="tree">A kernel's source; it is not altered.</param>
     /// <param name="rounds">Rounds, at least 3.</param>
-    /// <param name="progress">One sentence per round.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="IOException">It could not be configured or compiled, or the machine has one processor only.</exception>
+    /// <param name="progress">One sentence per round. There is one before the first, in which files are read from the disk and code is compiled, as in a server that has just begun.</param>
+    /// <param name="cancellationToken">Ends it; what was started ends too, and nothing is left.</param>
+    /// <exception cref="IOException">It could not be configured or compiled.</exception>
     public async Task<KernelBuildReport> RunAsync(string tree, int rounds, Action<string> progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(progress);
-        var all = Processors(await File.ReadAllLinesAsync("/proc/self/status", cancellationToken));
-        var jobs = all.Length / 2;
-        if (jobs == 0)
-        {
-            throw new IOException("bare make and the job need a processor each, and this program may use one only");
-        }
-
         var root = Directory.CreateTempSubdirectory("mpsec-bench-kernel-").FullName;
         try
         {
-            // Neighbours in number often share a core: then each side has one half of every core.
-            var sides = new List<Side>();
-            for (var i = 0; i < 2; i++)
+            var folders = new List<string>();
+            foreach (var name in (string[])["bare", "job"])
             {
-                var objects = Path.Combine(root, FormattableString.Invariant($"objects-{i}"));
-                progress($"configuring, {i + 1} of 2");
-                await new KernelConfigurer(commands).ConfigureAsync(KernelProfileTable.All.First(p => p.Key == KernelBuildParameters.Usual.Profile), null, tree, objects, _ => { }, cancellationToken);
-                sides.Add(new([.. all.Where((_, at) => at % 2 == i).Take(jobs)], objects, ["-C", tree, "O=" + objects, FormattableString.Invariant($"-j{jobs}")]));
-                await MakeAsync(all, [.. sides[i].Make, "prepare"], cancellationToken);
+                progress($"configuring, {folders.Count + 1} of 2");
+                folders.Add(Path.Combine(root, name));
+                await new KernelConfigurer(commands).ConfigureAsync(KernelProfileTable.All.First(p => p.Key == KernelBuildParameters.Usual.Profile), null, tree, folders[^1], _ => { }, cancellationToken);
+                await MakeAsync([.. Make(tree, folders[^1]), "prepare"], null, cancellationToken);
             }
 
-            var step = new BenchStep();
+            var step = new BenchStep([.. Make(tree, folders[1]), .. s_targets]);
             using var host = Build(Path.Combine(root, "state"), step);
             await host.StartAsync(cancellationToken);
-            await RunAsync(host, step, sides[0], sides[1], cancellationToken); // the first one reads all files from the disk
             var done = new List<KernelBuildRound>();
-            while (done.Count < rounds)
+            for (var number = 0; number <= rounds; number++)
             {
-                var round = new KernelBuildRound(await RunAsync(host, step, sides[0], sides[1], cancellationToken), await RunAsync(host, step, sides[1], sides[0], cancellationToken));
-                done.Add(round);
-                progress(string.Create(CultureInfo.InvariantCulture, $"round {done.Count}: bare {round.First.BareSeconds:0.0} and {round.Swapped.BareSeconds:0.0} s, job {round.First.JobSeconds:0.0} and {round.Swapped.JobSeconds:0.0} s; wall {round.WallRatio:0.000}, processors {round.CpuRatio:0.000}"));
+                folders.ForEach(Clean);
+                var round = await RoundAsync(host, [.. Make(tree, folders[0]), .. s_targets], jobFirst: number % 2 == 1, cancellationToken);
+                if (number > 0)
+                {
+                    done.Add(round);
+                }
+
+                progress(string.Create(CultureInfo.InvariantCulture, $"{(number == 0 ? "warm-up" : $"round {number}")}: bare {round.BareSeconds:0.0} s, job {round.JobSeconds:0.0} s, wall {round.WallRatio:0.000}; processors {round.CpuRatio:0.000}, {round.OwnCpu:0.00} s by this program"));
             }
 
             await host.StopAsync(cancellationToken);
-            return new(step.Objects, jobs, done);
+            return new(step.Objects, Environment.ProcessorCount, done);
         }
         finally
         {
-            await PinAsync(all, CancellationToken.None);
             Directory.Delete(root, recursive: true);
         }
     }
 
-    private async Task<KernelBuildRun> RunAsync(IHost host, BenchStep step, Side bare, Side job, CancellationToken cancellationToken)
+    private async Task<KernelBuildRound> RoundAsync(IHost host, string[] make, bool jobFirst, CancellationToken cancellationToken)
     {
-        await PinAsync(job.Processors, cancellationToken);
-        step.Make = job.Make;
-        bare.Clean();
-        job.Clean();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var filling = Task.CompletedTask;
+        ProcessIdentity? leader = null;
+        long? run = null;
+        var bare = new Turns(() => MakeAsync(make, pid => leader = ProcessIdentity.Of(pid), end.Token), () => leader);
+        var job = new Turns(() => JobAsync(host, started => run = started, end.Token), () => run is { } id ? new ChildFiles(host.Services.GetRequiredService<StateFolder>().JobFolder(id), BenchStep.Program).ReadIdentity() : null);
+        var own = ResourceUsage.OwnTime;
         try
         {
-            var plain = MeasureAsync(bare, () => MakeAsync(bare.Processors, [.. bare.Make, .. s_targets], end.Token));
-            var under = MeasureAsync(job, () => JobAsync(host, end.Token));
-            var first = await Task.WhenAny(plain, under);
-            await first;
-            // Whoever is done first goes on compiling, so that the other one is not alone.
-            var side = first == plain ? bare : job;
-            side.Clean();
-            filling = MakeAsync(side.Processors, [.. side.Make, .. s_targets], end.Token);
-            var ((bareWall, bareCpu), (jobWall, jobCpu)) = (await plain, await under);
-            return new(bareWall, jobWall, bareCpu, jobCpu);
+            var (now, next) = jobFirst ? (job, bare) : (bare, job);
+            while (!bare.Ended || !job.Ended)
+            {
+                var (began, busy, before) = (time.GetTimestamp(), Busy(), ResourceUsage.OwnTime);
+                await now.TakeAsync(s_turn);
+                now.Seconds += time.GetElapsedTime(began).TotalSeconds;
+                now.Cpu += Busy() - busy;
+                if (now == bare)
+                {
+                    // What this program does meanwhile is the job's, in processor time and in the time that it took from bare make.
+                    var taken = (ResourceUsage.OwnTime - before).TotalSeconds;
+                    (bare.Cpu, job.Cpu) = (bare.Cpu - taken, job.Cpu + taken);
+                    (bare.Seconds, job.Seconds) = (bare.Seconds - taken / Environment.ProcessorCount, job.Seconds + taken / Environment.ProcessorCount);
+                }
+
+                if (!next.Ended)
+                {
+                    (now, next) = (next, now);
+                }
+            }
+
+            return new(bare.Seconds, job.Seconds, bare.Cpu, job.Cpu, (ResourceUsage.OwnTime - own).TotalSeconds);
         }
         finally
         {
+            bare.Resume();
+            job.Resume();
             await end.CancelAsync();
-            await Task.WhenAny(filling);
-            _ = filling.Exception; // it was cut off
+            await bare.ForgetAsync();
+            await job.ForgetAsync();
+            if (run is { } id)
+            {
+                await EndAsync(host.Services.GetRequiredService<JobEngine>(), id);
+            }
         }
     }
 
-    // Cpus_allowed_list of proc_pid_status(5), such as "0-3,6".
-    private static int[] Processors(string[] status) =>
-    [
-        .. status.First(l => l.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal))["Cpus_allowed_list:".Length..].Trim().Split(',')
-            .Select(r => r.Split('-').Select(n => int.Parse(n, CultureInfo.InvariantCulture)).ToArray()).SelectMany(r => Enumerable.Range(r[0], r[^1] - r[0] + 1)),
-    ];
-
-    private static string List(IEnumerable<int> processors) => string.Join(',', processors);
-
-    // This program with all its threads, and all that it starts from now on.
-    private async Task PinAsync(int[] processors, CancellationToken cancellationToken)
+    // A job outlives whoever follows it, and this one works in folders that go.
+    private static async Task EndAsync(JobEngine engine, long run)
     {
-        var own = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
-        var done = await commands.RunAsync(new("taskset", "--all-tasks", "--cpu-list", "--pid", List(processors), own), cancellationToken);
-        if (!done.Succeeded)
+        using var limit = new CancellationTokenSource(s_endLimit);
+        for (var asked = false; await engine.FindAsync(run, limit.Token) is { IsActive: true }; asked = true)
         {
-            throw new IOException($"taskset failed: {done.Error.Trim()}");
+            if (!asked)
+            {
+                await engine.CancelAsync(run, s_who, limit.Token);
+            }
+
+            await Task.Delay(100, limit.Token);
+        }
+    }
+
+    // User, system and interrupt time of all processors since boot (proc_stat(5)), seconds.
+    private static double Busy()
+    {
+        var words = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return ((int[])[1, 2, 3, 6, 7]).Sum(at => double.Parse(words[at], CultureInfo.InvariantCulture)) / 100;
+    }
+
+    private static string[] Make(string tree, string objects) => ["-C", tree, "O=" + objects, FormattableString.Invariant($"-j{Environment.ProcessorCount}")];
+
+    private static void Clean(string objects)
+    {
+        foreach (var file in s_targets.Select(t => Path.Combine(objects, t)).Where(Directory.Exists).SelectMany(d => Directory.GetFiles(d, "*", SearchOption.AllDirectories)))
+        {
+            File.Delete(file);
         }
     }
 
@@ -170,27 +190,21 @@ public sealed class KernelBuildBench(ICommandRunner commands, TimeProvider time)
         return builder.Build();
     }
 
-    private async Task<(double Wall, double Cpu)> MeasureAsync(Side side, Func<Task> run)
+    private async Task MakeAsync(string[] arguments, Action<int>? started, CancellationToken cancellationToken)
     {
-        var (begin, busy) = (time.GetTimestamp(), side.Busy());
-        await run();
-        return (time.GetElapsedTime(begin).TotalSeconds, side.Busy() - busy);
-    }
-
-    private async Task MakeAsync(int[] processors, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
-    {
-        var made = await commands.RunAsync(new("taskset", ["--cpu-list", List(processors), "nice", "-n", "10", "make", .. arguments]) { Timeout = TimeSpan.FromHours(1) }, cancellationToken);
+        var made = await commands.RunAsync(new("nice", ["-n", "10", "make", .. arguments]) { Timeout = TimeSpan.FromHours(1), OnStarted = started }, cancellationToken);
         if (!made.Succeeded)
         {
             throw new IOException($"make failed: {made.Error.Trim().Split('\n')[^1]}");
         }
     }
 
-    private static async Task JobAsync(IHost host, CancellationToken cancellationToken)
+    private static async Task JobAsync(IHost host, Action<long> started, CancellationToken cancellationToken)
     {
         var engine = host.Services.GetRequiredService<JobEngine>();
         var news = host.Services.GetRequiredService<JobFeed>().ListenAsync(cancellationToken);
-        var run = await engine.StartAsync("bench-make", new NoJobParameters(), new ClaimsPrincipal(new ClaimsIdentity([new(ClaimTypes.Role, UserRole.Administrator)], "bench")), cancellationToken);
+        var run = await engine.StartAsync(BenchStep.Name, new NoJobParameters(), s_who, cancellationToken);
+        started(run);
         var offset = 0L;
         await foreach (var item in news)
         {
@@ -208,35 +222,69 @@ public sealed class KernelBuildBench(ICommandRunner commands, TimeProvider time)
         }
     }
 
-    /// <summary>Half of the processors, and what is compiled there.</summary>
-    private sealed record Side(int[] Processors, string Objects, string[] Make)
+    /// <summary>One of the two that compile, turn by turn.</summary>
+    /// <param name="begin">Starts it.</param>
+    /// <param name="leader">The leader of its process group; null until it is there.</param>
+    private sealed class Turns(Func<Task> begin, Func<ProcessIdentity?> leader)
     {
-        public void Clean()
+        private Task? _work;
+
+        public double Seconds { get; set; }
+
+        public double Cpu { get; set; }
+
+        public bool Ended => _work is { IsCompleted: true };
+
+        /// <summary>Lets it go on for a turn, or to its end when that comes first or its programs are gone already.</summary>
+        public async Task TakeAsync(TimeSpan turn)
         {
-            foreach (var file in s_targets.Select(t => Path.Combine(Objects, t)).Where(Directory.Exists).SelectMany(d => Directory.GetFiles(d, "*", SearchOption.AllDirectories)))
+            if (_work is null)
             {
-                File.Delete(file);
+                _work = begin();
+            }
+            else
+            {
+                Resume();
+            }
+
+            await Task.WhenAny(_work, Task.Delay(turn));
+            while (!_work.IsCompleted && leader() is null)
+            {
+                await Task.WhenAny(_work, Task.Delay(10));
+            }
+
+            if (_work.IsCompleted || !ProcessSession.Suspend(leader()!))
+            {
+                await _work;
             }
         }
 
-        // User, system and interrupt time of its processors (proc_stat(5)), seconds.
-        public double Busy() =>
-        (
-            from line in File.ReadLines("/proc/stat")
-            let words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            where Processors.Any(p => words[0] == FormattableString.Invariant($"cpu{p}"))
-            from at in (int[])[1, 2, 3, 6, 7]
-            select double.Parse(words[at], CultureInfo.InvariantCulture) / 100).Sum();
+        public void Resume()
+        {
+            if (leader() is { } known)
+            {
+                ProcessSession.Resume(known);
+            }
+        }
+
+        public async Task ForgetAsync()
+        {
+            await Task.WhenAny(_work ?? Task.CompletedTask);
+            _ = _work?.Exception; // it was told already, or it was cut off
+        }
     }
 
     /// <summary>A job of one step: the compile step of a build on a part of the tree.</summary>
-    private sealed class BenchStep : IJobKind
+    private sealed class BenchStep(string[] make) : IJobKind
     {
-        public IReadOnlyList<string> Make { get; set; } = [];
+        public const string Name = "bench-make";
+        public const string Program = StepKey + "." + ProgramKey;
+        private const string StepKey = "compile";
+        private const string ProgramKey = "all";
 
         public int Objects { get; private set; }
 
-        public string Key => "bench-make";
+        public string Key => Name;
 
         public Type Texts => typeof(KernelTexts);
 
@@ -244,11 +292,11 @@ public sealed class KernelBuildBench(ICommandRunner commands, TimeProvider time)
 
         public IReadOnlyList<JobStep> Steps =>
         [
-            new("compile", "StepCompile", async context =>
+            new(StepKey, "StepCompile", async context =>
             {
                 var log = new KernelBuildLog();
                 var progress = new KernelBuildProgress(1, TimeProvider.System);
-                var code = await context.RunProgramAsync("all", new ProgramCall("nice", ["-n", "10", "make", .. Make, .. s_targets]), line =>
+                var code = await context.RunProgramAsync(ProgramKey, new ProgramCall("nice", ["-n", "10", "make", .. make]), line =>
                 {
                     log.Take(line);
                     if (progress.Tell(log) is { } words)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -26,6 +27,8 @@ public static class MPSecCommandLine
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable("MPSEC__State") ?? "/var/lib/mpsec",
         Recursive = true,
     };
+
+    private static readonly TimeSpan s_endLimit = TimeSpan.FromSeconds(20);
 
     /// <summary>Machine-readable output.</summary>
     public static Option<bool> JsonOption() => new("--json") { Description = "Print JSON instead of text" };
@@ -64,7 +67,7 @@ public static class MPSecCommandLine
 
         try
         {
-            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(20) });
+            return await InvokeAsync(parse);
         }
         catch (CliException e)
         {
@@ -79,6 +82,37 @@ public static class MPSecCommandLine
         catch (OperationCanceledException)
         {
             return CliExitCode.Failed;
+        }
+    }
+
+    // A verb is asked to end by the first signal and has some time to clean up. More of them change nothing: a terminal, timeout(1) and systemd may each send one, and
+    // System.CommandLine's own handling, switched off here, ends the program with an exception at the second.
+    private static async Task<int> InvokeAsync(ParseResult parse)
+    {
+        using var stop = new CancellationTokenSource();
+        var ending = false;
+        var late = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, 143));
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => End(context, 130));
+        var work = parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
+        return await await Task.WhenAny(work, late.Task);
+
+        void End(PosixSignalContext context, int exitCode)
+        {
+            context.Cancel = true;
+            if (Interlocked.Exchange(ref ending, true))
+            {
+                return;
+            }
+
+            _ = EndAsync();
+
+            async Task EndAsync()
+            {
+                await stop.CancelAsync();
+                await Task.Delay(s_endLimit);
+                late.TrySetResult(exitCode);
+            }
         }
     }
 }

@@ -25,6 +25,9 @@ public sealed record CommandRequest(string Program, params IReadOnlyList<string>
     /// </summary>
     public bool OwnSession { get; init; } = true;
 
+    /// <summary>Called with the program's process id when it is started. With <see cref="OwnSession"/> it leads its session and its process group.</summary>
+    public Action<int>? OnStarted { get; init; }
+
     /// <summary>Additional environment; otherwise the program has only LC_ALL=C and PATH.</summary>
     public IReadOnlyDictionary<string, string>? Environment { get; init; }
 }

@@ -43,6 +43,7 @@ public sealed class CommandRunner(TimeProvider time) : ICommandRunner
         using var timeout = new CancellationTokenSource(request.Timeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         using var drain = new CancellationTokenSource();
+        request.OnStarted?.Invoke(process.Id);
         process.StandardInput.Close();
         var output = ReadAsync(process.StandardOutput.BaseStream, request, isError: false, drain.Token);
         var error = ReadAsync(process.StandardError.BaseStream, request, isError: true, drain.Token);

@@ -7,6 +7,8 @@ internal static partial class ProcessCalls
 {
     public const int SigKill = 9;
     public const int SigTerm = 15;
+    public const int SigContinue = 18;
+    public const int SigStop = 19;
     public const int OReadWrite = 2;
     public const int OCreate = 0x40;
     public const int OAppend = 0x400;

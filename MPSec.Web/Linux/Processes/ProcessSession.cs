@@ -35,14 +35,13 @@ public static class ProcessSession
     }
 
     /// <summary>Asks the whole process group of a living <paramref name="leader"/> to end (SIGTERM). Nothing is sent when it is gone.</summary>
-    public static void Terminate(ProcessIdentity leader)
-    {
-        ArgumentNullException.ThrowIfNull(leader);
-        if (leader.IsAlive)
-        {
-            _ = LibC.Kill(-leader.Pid, ProcessCalls.SigTerm);
-        }
-    }
+    public static void Terminate(ProcessIdentity leader) => Signal(leader, ProcessCalls.SigTerm);
+
+    /// <summary>Halts the whole process group of <paramref name="leader"/> where it is (SIGSTOP), until <see cref="Resume"/>. False when it is gone.</summary>
+    public static bool Suspend(ProcessIdentity leader) => Signal(leader, ProcessCalls.SigStop);
+
+    /// <summary>Lets a process group that was halted go on (SIGCONT). False when it is gone.</summary>
+    public static bool Resume(ProcessIdentity leader) => Signal(leader, ProcessCalls.SigContinue);
 
     /// <summary>Ends the session for good (SIGKILL): the leader first, so that nothing new is started, then every marked member.</summary>
     public static void Kill(ProcessIdentity leader, string mark)
@@ -91,6 +90,12 @@ public static class ProcessSession
 
             await Task.Delay(50, cancellationToken);
         }
+    }
+
+    private static bool Signal(ProcessIdentity leader, int signal)
+    {
+        ArgumentNullException.ThrowIfNull(leader);
+        return leader.IsAlive && LibC.Kill(-leader.Pid, signal) == 0;
     }
 
     private static bool HasMark(int pid, string mark)
