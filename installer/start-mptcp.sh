@@ -57,7 +57,10 @@ fi
 urls="${urls:-$(setting Urls http://127.0.0.1:8080)}"
 [[ ";$urls" =~ ^(;https?://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.*+-]+)(:[0-9]{1,5})?/?)+$ ]] ||
     usage_fault "--urls '$urls': an address reads http://127.0.0.1:8080, several are separated by semicolons."
+named="$state"
 state="${state:-$(setting State /var/lib/mpsec)}"
+# What a sentence adds to --stop, so that it can be typed as it stands.
+at="${named:+ --state $named}"
 state="${state%/}"
 check_state "$state"
 
@@ -96,7 +99,7 @@ announce() {
     if [[ -n $(find "$link" -mmin -30 2>/dev/null || true) ]]; then
         say "Open this link within half an hour to make the first administrator; it works once: $(head -n 1 -- "$link")"
     elif [[ -e $link ]]; then
-        say "There is no administrator yet and the link has expired: stop MPSec with --stop and start it again to get another."
+        say "There is no administrator yet and the link has expired: stop MPSec with --stop$at and start it again to get another."
     fi
     [[ -z ${SSH_CONNECTION:-} || $1 != *://127.0.0.1:* ]] ||
         say "From another machine: ssh -L ${1##*:}:127.0.0.1:${1##*:} $(uname -n), then open the address there."
@@ -112,7 +115,7 @@ fingerprint="$(source_fingerprint)"
 
 already_running() {
     announce 'MPSec is already running' "$1"
-    [[ $2 == "$fingerprint" ]] || say "It was built from other sources than these: stop it with --stop and start again to use them."
+    [[ $2 == "$fingerprint" ]] || say "It was built from other sources than these: stop it with --stop$at and start again to use them."
     exit 0
 }
 if has_systemd && systemctl is-active --quiet mpsec; then
@@ -270,7 +273,7 @@ if has_systemd; then
         fail "$EXIT_FAILED" "The service mpsec did not start: 'journalctl -u mpsec' says why."
     fi
     announce 'MPSec is running' "$urls"
-    say "It is the service 'mpsec' and starts at boot; its log: journalctl -u mpsec. To stop it: sudo ./installer/start-mptcp.sh --stop"
+    say "It is the service 'mpsec' and starts at boot; its log: journalctl -u mpsec. To stop it: sudo ./installer/start-mptcp.sh --stop$at"
     exit 0
 fi
 
@@ -302,4 +305,4 @@ elif ((ended == 2)); then
     fail "$EXIT_FAILED" "MPSec runs (process $!) but was not ready within a minute: $log says why."
 fi
 announce 'MPSec is running' "$urls"
-say "It runs in the background; its log: $log. To stop it: sudo ./installer/start-mptcp.sh --stop"
+say "It runs in the background; its log: $log. To stop it: sudo ./installer/start-mptcp.sh --stop$at"
