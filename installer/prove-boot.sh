@@ -1,7 +1,7 @@
 #!/bin/bash
 # Proves that a kernel is tried without risk: a disk image with a boot loader and two Debian kernels starts in QEMU, and the real mpsec inside it installs, tries, verifies
 # and goes back. Touches only files below its work folder. Needs root, qemu-system-x86, debootstrap, fdisk, a build of mpsec, and Debian's package archive; for
-# LOADER=systemd-boot (UEFI) also ovmf and dosfstools. Without LOADER it is GRUB (BIOS). Each boot loader wants a work folder of its own.
+# LOADER=systemd-boot (UEFI) also ovmf, dosfstools and mtools; its panic also a kernel here that mounts vfat. Without LOADER it is GRUB (BIOS). Each boot loader wants a work folder of its own.
 #   prove-boot.sh WORK BUILD RUN...     WORK: folder for images and transcripts; BUILD: folder that a published mpsec is in; RUN: installed, then kept watched panic silent failed hang
 # "installed" installs the new kernel inside the machine and leaves the disk that the others begin with. WORK/proof.json, where it is, is given to it.
 set -euo pipefail
@@ -12,7 +12,7 @@ limit=${LIMIT:-5400}
 loader=${LOADER:-grub}
 case $loader in
   grub) part=1 boots=grub-pc-bin,grub2-common firmware=() ;;
-  systemd-boot) part=2 boots=systemd,systemd-boot,dosfstools ;;
+  systemd-boot) part=2 copied=false boots=systemd,systemd-boot,dosfstools ;;
   *) echo "prove-boot.sh: LOADER is grub or systemd-boot" >&2; exit 2 ;;
 esac
 root=$work/root; disk=$work/base.img; mount=$work/mount.$$; loop=
@@ -62,12 +62,15 @@ GRUB
 
 make_systemd_boot() {
   export SYSTEMD_RELAX_ESP_CHECKS=1 # there is no udev that knows partitions
-  mkfs.vfat -F 32 "${loop}p1" >/dev/null; mkdir -p "$mount/boot/efi"; mount "${loop}p1" "$mount/boot/efi"
+  mkfs.vfat -F 32 "${loop}p1" >/dev/null; mkdir -p "$mount/boot/efi"
+  # Where this kernel knows no vfat, the files are made in memory and copied.
+  mount "${loop}p1" "$mount/boot/efi" 2>/dev/null || { copied=true; mount -t tmpfs esp "$mount/boot/efi"; }
   tr -d - </proc/sys/kernel/random/uuid >"$mount/etc/machine-id"
   chroot "$mount" bootctl install --no-variables --esp-path=/boot/efi --make-entry-directory=yes
   echo "root=UUID=$uuid ro console=ttyS0 quiet panic=10 init=/sbin/proof-init" >"$mount/etc/kernel/cmdline"
   chroot "$mount" sh -c 'dpkg -i /root/proof/linux-image-6.1.*.deb' >"$work/old-kernel.log" 2>&1
   ls "$mount/boot/efi/loader/entries"
+  if $copied; then mcopy -s -i "${loop}p1" "$mount"/boot/efi/* ::/; fi
 }
 
 make_disk() {
