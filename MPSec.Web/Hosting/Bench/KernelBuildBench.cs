@@ -186,7 +186,7 @@ public sealed class KernelBuildBench(ICommandRunner commands, TimeProvider time)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.AddFilter(_ => false);
-        builder.Services.AddSingleton(TimeProvider.System).AddMPSecData(state).AddMPSecChanges().AddMPSecJobs().AddSingleton<IJobKind>(step);
+        builder.Services.AddSingleton<IHostLifetime, NoSignals>().AddSingleton(TimeProvider.System).AddMPSecData(state).AddMPSecChanges().AddMPSecJobs().AddSingleton<IJobKind>(step);
         return builder.Build();
     }
 
@@ -272,6 +272,14 @@ public sealed class KernelBuildBench(ICommandRunner commands, TimeProvider time)
             await Task.WhenAny(_work ?? Task.CompletedTask);
             _ = _work?.Exception; // it was told already, or it was cut off
         }
+    }
+
+    /// <summary>A signal is for the bench, which ends its job; a host that stops by itself leaves the job's program alone, as the server does.</summary>
+    private sealed class NoSignals : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     /// <summary>A job of one step: the compile step of a build on a part of the tree.</summary>
