@@ -282,19 +282,28 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
                 _taken = [];
             }
 
+            TellWriting(); // before those who wait are told: they may read at once
             Release();
             if (scopes.Count > 0)
             {
                 EventsStored?.Invoke(scopes);
             }
         }
+        else
+        {
+            TellWriting();
+        }
 
+        return more;
+    }
+
+    // A full disk stays told until the reserve is back.
+    private void TellWriting()
+    {
         if (_status.State is not HistoryState.DiskFull)
         {
             Tell(HistoryState.Writing, null);
         }
-
-        return more;
     }
 
     // Tells those who wait for what is no longer waiting.
