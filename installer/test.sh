@@ -19,6 +19,8 @@ Exit codes: 0 all passed, 1 a test failed, none ran or something was left behind
 TEXT
 }
 
+readonly MOST_AGAIN=3
+
 set_up=true
 while (($#)); do
     case $1 in
@@ -66,31 +68,53 @@ if is_root && unshare --mount true 2>/dev/null; then
         list=$1 status=0
         shift
         "$@" || status=$?
-        ls -A /run/netns >"$list"
+        ls -A /run/netns >>"$list"
         exit "$status"' test.sh "$left_list")
 fi
 
-status=0
-"${own_namespaces[@]}" dotnet test --solution MPSec.sln --no-build "$@" 2>&1 </dev/null | tee -- "$log" || status=$?
+run_tests() { "${own_namespaces[@]}" dotnet test --solution MPSec.sln --no-build "$@" 2>&1 </dev/null | tee -- "$log"; }
 
 # Counts of the summaries of all test projects. Colours are switched off by the pipe; a summary line reads '  succeeded: 12'.
 count() { awk -v key="$1:" '/^Test run summary/ { summary = 1 } summary && $1 == key && $2 ~ /^[0-9]+$/ { sum += $2 } END { print sum + 0 }' "$log"; }
+
+# A log is long and often cut: the failed tests stand at its end, each with the first lines of its reason.
+tell_failed() {
+    awk '
+        /^[[:space:]]*failed [^:]/ { left = 12; if (!told[$2]++) { print; next } left = 0 }
+        left > 0 && /^[[:space:]]+Standard (output|error)/ { left = 0 }
+        left > 0 && /^[[:space:]]+[^[:space:]]/ { print; left--; next }
+        { left = 0 }' "$log"
+}
+
+status=0
+run_tests "$@" || status=$?
 passed="$(count succeeded)" failed="$(count failed)" skipped="$(count skipped)"
 
-if [[ -s $left_list ]]; then
-    warn "The tests left network namespaces behind: $(tr '\n' ' ' <"$left_list")"
-    status=1
-fi
 if ((passed + failed == 0)); then
     warn "No test ran."
     status=1
 fi
+if ((failed > 0)); then
+    tell_failed
+    # Tests on real kernels and browsers share the processors of one machine. Up to three that failed are run once more, alone: what
+    # is broken fails again. What passes now is named, for it depends on what ran beside it, and that is a fault of its own.
+    mapfile -t again < <(awk '/^[[:space:]]*failed MPSec\./ { sub(/\(.*/, "", $2); if (!seen[$2]++) print $2 }' "$log")
+    if ((failed <= MOST_AGAIN && ${#again[@]} > 0 && ${#again[@]} <= failed)); then
+        say "Once more, alone: ${again[*]}"
+        filters=()
+        for method in "${again[@]}"; do filters+=(--filter-method "$method"); done
+        if run_tests -- "${filters[@]}" && (($(count failed) == 0 && $(count succeeded) >= failed)); then
+            warn "Passed only when run alone, please look at: ${again[*]}"
+            passed=$((passed + failed)) failed=0 status=0
+        else
+            tell_failed
+        fi
+    fi
+fi
+if [[ -s $left_list ]]; then
+    warn "The tests left network namespaces behind: $(sort -u -- "$left_list" | tr '\n' ' ')"
+    status=1
+fi
 ((failed == 0 && status == 0)) || status="$EXIT_FAILED"
-# A log is long and often cut: the failed tests stand at its end, each with the first lines of its reason.
-((failed == 0)) || awk '
-    /^[[:space:]]*failed [^:]/ { left = 12; if (!told[$2]++) { print; next } left = 0 }
-    left > 0 && /^[[:space:]]+Standard (output|error)/ { left = 0 }
-    left > 0 && /^[[:space:]]+[^[:space:]]/ { print; left--; next }
-    { left = 0 }' "$log"
 printf '%d passed, %d failed%s\n' "$passed" "$failed" "$( ((skipped == 0)) || printf ', %d skipped' "$skipped")"
 exit "$status"
