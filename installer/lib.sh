@@ -90,7 +90,7 @@ find_dotnet() {
         elif [[ ! -x $dir/dotnet ]]; then
             continue
         fi
-        if PATH="${dir:+$dir:}$PATH" dotnet --list-sdks 2>/dev/null | grep -q '^10\.'; then
+        if [[ $'\n'"$(PATH="${dir:+$dir:}$PATH" dotnet --list-sdks 2>/dev/null)" == *$'\n10.'* ]]; then
             PATH="${dir:+$dir:}$PATH"
             export PATH
             return 0

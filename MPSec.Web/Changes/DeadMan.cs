@@ -1,6 +1,5 @@
 using System.Data.Common;
 using System.Net.Sockets;
-using Microsoft.Data.Sqlite;
 using MPSec.Changes.Kernel;
 using MPSec.Data;
 
@@ -22,8 +21,11 @@ public sealed class DeadMan(ChangeService changes, ChangeJournal journal, IHostK
     /// Guards <paramref name="first"/> and whatever it is called for afterwards; returns when it was not needed for <see cref="Stay"/>. A cancelled
     /// <paramref name="stop"/> (the process is told to end) undoes at once what it guards.
     /// </summary>
+    /// <param name="first">The change that it was started for.</param>
+    /// <param name="stop">Told to end.</param>
+    /// <param name="rest">Called when nothing is guarded any more, and it stays.</param>
     /// <returns>False when it was not needed: the change has ended, has another dead-man, or is not of this network namespace.</returns>
-    public async Task<bool> RunAsync(Guid first, CancellationToken stop)
+    public async Task<bool> RunAsync(Guid first, CancellationToken stop, Action? rest = null)
     {
         // Everything that will be needed is used once before this process says that it stands ready.
         if (await journal.OperationsAsync(first, stop) is not { } operations)
@@ -50,7 +52,7 @@ public sealed class DeadMan(ChangeService changes, ChangeJournal journal, IHostK
         var guarded = new List<Task> { WatchAsync(first, stop) };
         if (post is not null)
         {
-            await ServeAsync(post, guarded, stop);
+            await ServeAsync(post, guarded, rest, stop);
             post.Dispose();
         }
 
@@ -58,7 +60,7 @@ public sealed class DeadMan(ChangeService changes, ChangeJournal journal, IHostK
         return true;
     }
 
-    private async Task ServeAsync(DeadManPost post, List<Task> guarded, CancellationToken stop)
+    private async Task ServeAsync(DeadManPost post, List<Task> guarded, Action? rest, CancellationToken stop)
     {
         var idleSince = time.GetTimestamp();
         while (!stop.IsCancellationRequested && post.IsStanding)
@@ -66,7 +68,7 @@ public sealed class DeadMan(ChangeService changes, ChangeJournal journal, IHostK
             if (guarded.RemoveAll(watch => watch.IsCompleted) > 0 && guarded.Count == 0)
             {
                 idleSince = time.GetTimestamp();
-                Rest();
+                rest?.Invoke();
             }
 
             var left = Stay - time.GetElapsedTime(idleSince);
@@ -132,12 +134,5 @@ public sealed class DeadMan(ChangeService changes, ChangeJournal journal, IHostK
 
             await Task.Delay(s_look, time, CancellationToken.None);
         }
-    }
-
-    // Nothing is held while nothing is guarded: the database may be replaced, memory belongs to others.
-    private static void Rest()
-    {
-        SqliteConnection.ClearAllPools();
-        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 }

@@ -85,7 +85,7 @@ internal sealed class DeadManPost : IDisposable
         const int SigTerm = 15;
         foreach (var file in Directory.Exists(folder.Root) ? Directory.GetFiles(folder.Root, "dead-man-*.pid") : [])
         {
-            if (!File.Exists(file) || ProcessMark.Parse($"{(await File.ReadAllTextAsync(file)).Trim().Replace(' ', '/')}/{ProcessMark.Current.Boot}") is not { IsAlive: true } resident || resident == ProcessMark.Current)
+            if (await ReadMarkAsync(file) is not { IsAlive: true } resident || resident == ProcessMark.Current)
             {
                 continue;
             }
@@ -108,8 +108,8 @@ internal sealed class DeadManPost : IDisposable
         using var caller = await _listener!.AcceptAsync(cancellationToken);
         try
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            patience.CancelAfter(s_patience);
+            // Who was let in is heard to the end, also when the time to wait for a caller is over.
+            using var patience = new CancellationTokenSource(s_patience);
             if (!IsOwnUser(caller) || (await ReadLineAsync(caller, patience.Token)).Split(' ') is not [var text, var build] || !Guid.TryParseExact(text, "N", out var change))
             {
                 return true;
@@ -144,6 +144,18 @@ internal sealed class DeadManPost : IDisposable
         }
 
         _lock.Dispose();
+    }
+
+    private static async Task<ProcessMark?> ReadMarkAsync(string file)
+    {
+        try
+        {
+            return ProcessMark.Parse($"{(await File.ReadAllTextAsync(file)).Trim().Replace(' ', '/')}/{ProcessMark.Current.Boot}");
+        }
+        catch (FileNotFoundException)
+        {
+            return null; // It has just gone by itself.
+        }
     }
 
     private static ulong Network() => NamespaceIdentity.OfThisThread(GatewayName.Host).Inode;

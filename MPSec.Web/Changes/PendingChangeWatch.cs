@@ -18,12 +18,13 @@ public sealed partial class PendingChangeWatch : BackgroundService
     private readonly Lock _lock = new();
     private PendingChange? _current;
     private Guid? _overdue;
+    private int _told;
 
     /// <summary>Watches from now on.</summary>
     public PendingChangeWatch(ChangeService changes, ChangeJournal journal, TimeProvider time, ILogger<PendingChangeWatch> logger)
     {
         (_changes, _journal, _time, _logger) = (changes, journal, time, logger);
-        _changes.PendingChanged += Set;
+        _changes.PendingChanged += OnChanged;
     }
 
     /// <summary>Raised on any thread when <see cref="Current"/> or <see cref="LastEnded"/> changed.</summary>
@@ -47,7 +48,7 @@ public sealed partial class PendingChangeWatch : BackgroundService
     /// <inheritdoc/>
     public override void Dispose()
     {
-        _changes.PendingChanged -= Set;
+        _changes.PendingChanged -= OnChanged;
         base.Dispose();
     }
 
@@ -60,7 +61,8 @@ public sealed partial class PendingChangeWatch : BackgroundService
             {
                 await _changes.RecoverChecksAsync(stoppingToken);
                 LastEnded ??= await _journal.RecentAsync(1, stoppingToken) is [var last] ? last : null;
-                Set(await _changes.PendingAsync(stoppingToken));
+                var told = Volatile.Read(ref _told);
+                Set(await _changes.PendingAsync(stoppingToken), told);
             }
             catch (DbException e)
             {
@@ -74,11 +76,21 @@ public sealed partial class PendingChangeWatch : BackgroundService
     [LoggerMessage(EventId = 3301, Level = LogLevel.Warning, Message = "The change that waits to be confirmed could not be read: {Reason}")]
     private static partial void LogUnread(ILogger logger, string reason);
 
-    private void Set(PendingChange? pending)
+    private void OnChanged(PendingChange? pending) => Set(pending, null);
+
+    /// <param name="pending">The change that waits.</param>
+    /// <param name="looked">How much had been told when the look began; null for what is told. What was told meanwhile is newer than the look.</param>
+    private void Set(PendingChange? pending, int? looked)
     {
         PendingChange? before;
         lock (_lock)
         {
+            if (looked is { } then && then != _told)
+            {
+                return;
+            }
+
+            _told += looked is null ? 1 : 0;
             (before, _current) = (_current, pending);
             if (pending is { Stage: PendingStage.Waiting } && (before?.Id != pending.Id || before.Stage != PendingStage.Waiting))
             {

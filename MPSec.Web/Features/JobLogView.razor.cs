@@ -21,6 +21,7 @@ public sealed partial class JobLogView(IStringLocalizer<JobLogTexts> texts)
     private string? _search;
     private string? _shownPath;
     private bool _follow;
+    private bool _disposed;
 
     /// <summary>The run.</summary>
     [Parameter, EditorRequired]
@@ -67,6 +68,7 @@ public sealed partial class JobLogView(IStringLocalizer<JobLogTexts> texts)
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        _disposed = true;
         try
         {
             await (_module?.DisposeAsync() ?? ValueTask.CompletedTask);
@@ -100,6 +102,12 @@ public sealed partial class JobLogView(IStringLocalizer<JobLogTexts> texts)
         try
         {
             _module = await Js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./Features/JobLogView.razor.js");
+            if (_disposed)
+            {
+                await _module.DisposeAsync();
+                return; // Left before it was shown: there is no element to watch.
+            }
+
             _self = DotNetObjectReference.Create(this);
             await _module.InvokeVoidAsync("watch", JsLimit.Usual, _box, _self);
             await ToEndAsync();

@@ -66,6 +66,11 @@ public sealed partial class PendingChangeBar(
     /// <inheritdoc/>
     protected override async Task OnAfterRenderAsync(bool firstRender)
     {
+        if (firstRender)
+        {
+            await QuietlyAsync(ImportAsync()); // before it is needed: then there may be no way to fetch it
+        }
+
         if (Asked is { } asked)
         {
             if (_counted != (asked.Id, asked.Stage))
@@ -98,10 +103,11 @@ public sealed partial class PendingChangeBar(
         _pending = shown ? now : null;
     }
 
+    private async Task<IJSObjectReference> ImportAsync() => _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/checked.js");
+
     private async Task CountAsync(PendingChange pending)
     {
-        _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/checked.js");
-        _countdown = await _module.InvokeAsync<IJSObjectReference>("count", JsLimit.Usual, _dialog, (pending.Stage == PendingStage.Waiting ? pending.Remaining : pending.Timeout).TotalMilliseconds, pending.Timeout.TotalMilliseconds);
+        _countdown = await (await ImportAsync()).InvokeAsync<IJSObjectReference>("count", JsLimit.Usual, _dialog, (pending.Stage == PendingStage.Waiting ? pending.Remaining : pending.Timeout).TotalMilliseconds, pending.Timeout.TotalMilliseconds);
     }
 
     private async Task StopAsync()

@@ -163,10 +163,10 @@ public sealed class JobLedger(IDbContextFactory<MPSecDbContext> contexts, TimePr
             var run = await context.Set<JobRun>().SingleAsync(row => row.Id == id, s_always);
             (run.State, run.Result, run.FinishedAt, run.Claim, run.Percent, run.Activity) = (state, result, now, null, null, null);
             run.Marks.Add(new() { Kind = JobMarkKind.Finished, At = now });
+            feed.Forget(id); // before anyone sees that it has ended: a finished run has no progress
             await context.SaveChangesAsync(s_always);
         }
 
-        feed.Forget(id);
         feed.Publish(id, JobChange.Run);
     }
 

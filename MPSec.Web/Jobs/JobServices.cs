@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Hangfire;
 using Hangfire.AspNetCore;
 using Hangfire.InMemory;
+using Hangfire.Logging;
 using Hangfire.States;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using MPSec.Linux.Processes;
@@ -31,7 +32,7 @@ public static class JobServices
         // Registered here, because Hangfire's own way sets statics: two programs in one process would mix their queues and workers.
         services.AddSingleton<JobActivator>(provider => new AspNetCoreJobActivator(provider.GetRequiredService<IServiceScopeFactory>()));
         services.AddSingleton<JobStorage>(_ => new InMemoryStorage(new InMemoryStorageOptions { MaxExpirationTime = TimeSpan.FromMinutes(5) }));
-        services.AddHangfire(configuration => configuration.UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings());
+        services.AddHangfire((provider, configuration) => configuration.UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings().UseLogProvider(new LastingLog(provider.GetRequiredService<ILoggerFactory>())));
         services.AddHostedService<JobRecovery>();
         services.AddHostedService<JobPickup>();
         services.AddHangfireServer(options => Configure(options, JobLane.Long));
@@ -45,6 +46,30 @@ public static class JobServices
         options.Queues = [JobQueue.NameOf(lane)];
         options.WorkerCount = 2;
         options.SchedulePollingInterval = TimeSpan.FromSeconds(15);
+    }
+}
+
+/// <summary>Hangfire keeps one log for the whole process, that of the program that came last; when that has ended, the others must go on without.</summary>
+internal sealed class LastingLog(ILoggerFactory loggers) : ILogProvider
+{
+    private readonly AspNetCoreLogProvider _inner = new(loggers);
+
+    /// <inheritdoc/>
+    public ILog GetLogger(string name)
+    {
+        try
+        {
+            return _inner.GetLogger(name);
+        }
+        catch (ObjectDisposedException)
+        {
+            return new Nothing();
+        }
+    }
+
+    private sealed class Nothing : ILog
+    {
+        public bool Log(Hangfire.Logging.LogLevel logLevel, Func<string>? messageFunc, Exception? exception = null) => false;
     }
 }
 
@@ -80,7 +105,14 @@ public sealed class JobCancellations
     {
         if (_sources.TryGetValue(run, out var source))
         {
-            source.Cancel();
+            try
+            {
+                source.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // It has just ended.
+            }
         }
     }
 

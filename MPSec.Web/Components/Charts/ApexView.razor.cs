@@ -70,6 +70,11 @@ public sealed partial class ApexView(IJSRuntime js) : ComponentBase
         try
         {
             _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/apexView.js");
+            if (_disposed)
+            {
+                return; // It went while the script was fetched: there is no element to draw in.
+            }
+
             if (_chart is null)
             {
                 _chart = await _module.InvokeAsync<IJSObjectReference>("create", JsLimit.Usual, _element, Height, settings);

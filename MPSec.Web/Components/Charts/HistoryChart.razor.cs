@@ -98,6 +98,11 @@ public sealed partial class HistoryChart(IJSRuntime js) : ComponentBase
         try
         {
             _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/historyChart.js");
+            if (_disposed)
+            {
+                return; // It went while the script was fetched: there is no element to draw in.
+            }
+
             _self ??= DotNetObjectReference.Create(this);
             _chart ??= await _module.InvokeAsync<IJSObjectReference>("create", JsLimit.Usual, _element, _self, new { series = Series, unit = Unit, language = CultureInfo.CurrentUICulture.Name });
             while (!_disposed && _shown != (Data, Marks, Max))

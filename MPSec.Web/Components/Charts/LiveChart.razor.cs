@@ -146,6 +146,11 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
         try
         {
             _module ??= await js.InvokeAsync<IJSObjectReference>("import", JsLimit.Usual, "./js/liveChart.js");
+            if (_disposed || View != ChartView.Chart)
+            {
+                return; // It went while the script was fetched: there is no element to draw in.
+            }
+
             _self ??= DotNetObjectReference.Create(this);
             _sentUpTo = 0;
             _visible = true; // the new picture tells when it is not

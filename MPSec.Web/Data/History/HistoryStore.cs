@@ -236,9 +236,14 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
         }
 
         _ingest ??= new(_database, Settings);
-        if (_ingest.Settings != Settings)
+        Adopt();
+    }
+
+    private void Adopt()
+    {
+        if (_ingest!.Settings != Settings)
         {
-            _database.Limit(Settings.MostMiB);
+            _database!.Limit(Settings.MostMiB);
             _ingest.Settings = Settings;
         }
     }
@@ -257,6 +262,8 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
             more = _queue.Count > 0;
         }
 
+        Adopt(); // settings that were made before what is stored now
+
         if (_taken.Count > 0)
         {
             _database!.Run("BEGIN IMMEDIATE");
@@ -273,6 +280,7 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
             }
 
             _database.Run("COMMIT");
+            TellWriting(); // before those who wait are told, or find that nothing waits: they may read at once
             var scopes = _taken.Where(i => i.Happened is not null).Select(i => i.Scope).ToHashSet(StringComparer.Ordinal);
             lock (_queueLock)
             {
@@ -282,7 +290,6 @@ public sealed partial class HistoryStore(StateFolder folder, HistorySettings set
                 _taken = [];
             }
 
-            TellWriting(); // before those who wait are told: they may read at once
             Release();
             if (scopes.Count > 0)
             {

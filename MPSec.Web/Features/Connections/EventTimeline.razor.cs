@@ -31,6 +31,8 @@ public sealed partial class EventTimeline(HistoryStore store, NavigationManager 
     private (string, string?, string?, string?, string?)? _asked;
     private string? _problem;
     private bool _loaded;
+    private int _loads;
+    private bool _missed;
     private bool _more;
     private bool _disposed;
 
@@ -124,9 +126,22 @@ public sealed partial class EventTimeline(HistoryStore store, NavigationManager 
     private async Task ReloadAsync()
     {
         var asked = _asked;
-        if (await AskAsync(Query) is { } events && asked == _asked)
+        _loads++;
+        try
         {
-            (_events, _fresh, _loaded, _more) = ([.. events], [], true, events.Count == PageSize);
+            do
+            {
+                _missed = false;
+                if (await AskAsync(Query) is { } events && asked == _asked)
+                {
+                    (_events, _fresh, _loaded, _more) = ([.. events], [], true, events.Count == PageSize);
+                }
+            }
+            while (_missed && asked == _asked && !_disposed);
+        }
+        finally
+        {
+            _loads--;
         }
     }
 
@@ -165,6 +180,12 @@ public sealed partial class EventTimeline(HistoryStore store, NavigationManager 
 
     private async Task TakeNewAsync()
     {
+        if (_loads > 0)
+        {
+            _missed = true; // The answer that is awaited may not have it yet.
+            return;
+        }
+
         if (_disposed || Paused || !_loaded)
         {
             return;

@@ -108,8 +108,9 @@ internal sealed class LabFlow : IDisposable
         }
 
         var begun = time.GetTimestamp();
-        while (time.GetElapsedTime(begun) < s_connectPatience)
+        while (true)
         {
+            var late = time.GetElapsedTime(begun) >= s_connectPatience; // asked first: what came while nobody could look counts
             if (client.Poll(0, SelectMode.SelectError))
             {
                 return null;
@@ -120,10 +121,13 @@ internal sealed class LabFlow : IDisposable
                 return listener.Accept();
             }
 
+            if (late)
+            {
+                return null;
+            }
+
             await Task.Delay(TimeSpan.FromMilliseconds(5), time, cancellationToken);
         }
-
-        return null;
     }
 
     /// <summary>Takes what has arrived and gives what fits; returns false when the connection is broken.</summary>

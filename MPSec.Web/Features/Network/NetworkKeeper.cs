@@ -41,6 +41,9 @@ public sealed partial class NetworkKeeper(
     /// <summary>Paths of a gateway that the keeper has given up on, until their link comes up again.</summary>
     public ImmutableArray<NetworkKeeperNote> Notes(GatewayName gateway) => [.. _notes.Where(n => n.Key.Gateway == gateway).Select(n => n.Value).OrderBy(n => n.Path, StringComparer.Ordinal)];
 
+    /// <summary>Whether it knows the paths of a gateway, so that what happens to them from now on is noticed.</summary>
+    internal bool HasSeen(GatewayName gateway) => _watches.TryGetValue(gateway, out var watch) && watch.Paths.Any;
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -185,6 +188,13 @@ public sealed partial class NetworkKeeper(
             return;
         }
 
+        // A change that has just ended may have saved another document.
+        if ((await configurations.CurrentAsync(watch.Gateway, cancellationToken))?.Document is not { } now)
+        {
+            return;
+        }
+
+        document = now;
         var keys = document.Settings.Keys.Where(k => NetworkKept.IsOf(k, path.Name)).Select(SysctlKey.Parse);
         var missing = await Task.Run(() => NetworkKept.Missing(document, path.Name, path.Reappeared, NetworkKernelState.Read(watch.Gateway, keys, owners)), cancellationToken);
         if (missing.IsEmpty)

@@ -43,11 +43,23 @@ internal sealed class KeptPath(string name)
     public void Close() => _closesAt = null;
 }
 
-/// <summary>The paths of a gateway, and which of them came up lately. One caller at a time, but for <see cref="Absent"/>.</summary>
+/// <summary>The paths of a gateway, and which of them came up lately. One caller at a time, but for <see cref="Absent"/> and <see cref="Any"/>.</summary>
 internal sealed class KeptPaths(TimeProvider time)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, KeptPath> _paths = new(StringComparer.Ordinal);
+
+    /// <summary>Whether there was a reading with paths.</summary>
+    public bool Any
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _paths.Count > 0;
+            }
+        }
+    }
 
     /// <summary>The gateway is gone: whatever comes is new.</summary>
     public void Absent()

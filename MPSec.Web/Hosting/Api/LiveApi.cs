@@ -121,6 +121,7 @@ public static class LiveApi
             await response.Body.FlushAsync(stop);
             var (checkedAt, sentAt) = (time.GetTimestamp(), (long?)null);
             Task<bool>? news = null;
+            Sample<GatewaySnapshot>? sent = null;
             while (!stop.IsCancellationRequested)
             {
                 if (time.GetElapsedTime(checkedAt) > AuthSetup.Revalidation)
@@ -147,6 +148,12 @@ public static class LiveApi
                 if (rest <= KeepAlive && _waiting.Reader.TryRead(out var sample))
                 {
                     news = null;
+                    if (ReferenceEquals(sample, sent))
+                    {
+                        continue; // Told by the store, too, after it had been taken as the current one.
+                    }
+
+                    sent = sample;
                     sentAt = time.GetTimestamp();
                     await response.WriteAsync($"event: snapshot\ndata: {JsonSerializer.Serialize(LiveReply.Of(gateway.Value, sample, service), s_json)}\n\n", stop);
                 }

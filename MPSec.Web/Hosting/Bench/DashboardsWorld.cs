@@ -22,10 +22,10 @@ internal sealed class DashboardsWorld : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private Task _sending = Task.CompletedTask;
 
-    private DashboardsWorld(ICommandRunner runner) => _namespaces = new(runner, "de");
+    private DashboardsWorld(ICommandRunner runner) => _namespaces = new(runner, "ef");
 
     /// <summary>The namespace that is shown.</summary>
-    public GatewayName Shown { get; } = BenchNamespaces.Name('d');
+    public GatewayName Shown { get; } = BenchNamespaces.Name('e');
 
     /// <summary>Makes the world.</summary>
     /// <exception cref="IOException">A step failed; nothing is left.</exception>
@@ -35,7 +35,7 @@ internal sealed class DashboardsWorld : IAsyncDisposable
         try
         {
             await world._namespaces.MakeAsync(cancellationToken);
-            var peer = BenchNamespaces.Name('e');
+            var peer = BenchNamespaces.Name('f');
             List<string> shown = ["link set lo up"], other = ["link set lo up"];
             foreach (var path in new[] { 1, 2, 3 })
             {

@@ -125,7 +125,7 @@ public sealed class SamplingWorld : IAsyncDisposable
     {
         using var reader = GatewayReader.Open(Measured);
         var count = 0;
-        for (var attempt = 0; attempt < 50; attempt++)
+        for (var attempt = 0; attempt < 300; attempt++)
         {
             count = reader.Read(ReadingScope.Subflows).Subflows.Count(s => s.State == 1);
             if (count == 2 * Connections)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.Data.Sqlite;
 using MPSec.Changes;
 
 namespace MPSec.Hosting.Cli;
@@ -15,9 +16,16 @@ internal static class DeadManCommand
         command.SetAction((parse, cancellationToken) => CliServices.RunAsync(
             parse,
             _ => { },
-            async services => await services.GetRequiredService<DeadMan>().RunAsync(parse.GetValue(s_change), cancellationToken) ? CliExitCode.Done : CliExitCode.Failed,
+            async services => await services.GetRequiredService<DeadMan>().RunAsync(parse.GetValue(s_change), cancellationToken, Rest) ? CliExitCode.Done : CliExitCode.Failed,
             cancellationToken,
             recover: false));
         return command;
+    }
+
+    // Nothing is held while nothing is guarded: the database may be replaced, memory belongs to others. The process has no other work.
+    private static void Rest()
+    {
+        SqliteConnection.ClearAllPools();
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 }

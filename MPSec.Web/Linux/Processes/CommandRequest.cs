@@ -13,6 +13,12 @@ public sealed record CommandRequest(string Program, params IReadOnlyList<string>
     /// <summary>Time after which the program and its children are killed.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How long its output is still read after the program has ended: a background child that keeps the pipe open does not keep the caller. On a busy
+    /// machine what was printed may be read late, so it is only short for a program that leaves such a child.
+    /// </summary>
+    public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Bytes kept of each output; what comes after is read and thrown away.</summary>
     public int OutputLimit { get; init; } = 1 << 20;
 

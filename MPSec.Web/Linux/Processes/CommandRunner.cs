@@ -19,9 +19,6 @@ public sealed class CommandRunner(TimeProvider time) : ICommandRunner
     private const int LongestLine = 8192;
     private static readonly TimeSpan TerminationTime = TimeSpan.FromSeconds(2);
 
-    // A background child that keeps the pipe open does not keep the caller.
-    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(1);
-
     /// <inheritdoc/>
     public string? Find(string program)
     {
@@ -59,7 +56,7 @@ public sealed class CommandRunner(TimeProvider time) : ICommandRunner
         }
 
         var read = Task.WhenAll(output, error);
-        await Task.WhenAny(read, Task.Delay(DrainTime, time, CancellationToken.None));
+        await Task.WhenAny(read, Task.Delay(request.Drain, time, CancellationToken.None));
         await drain.CancelAsync();
         await read;
         cancellationToken.ThrowIfCancellationRequested();

@@ -22,9 +22,12 @@ public sealed class DetachedProgram(ICommandRunner commands)
         }
     }
 
+    // The program keeps the pipe for as long as it lives.
+    private static readonly TimeSpan s_drain = TimeSpan.FromMilliseconds(200);
+
     internal static CommandRequest Launch(string unit, string program, IReadOnlyList<string> arguments, bool systemd) => systemd
         ? new("systemd-run", ["--quiet", "--collect", "--no-ask-password", $"--unit={unit}", "--", program, .. arguments])
-        : new("setsid", ["--fork", "--", program, .. arguments]) { Environment = DotnetRoot() };
+        : new("setsid", ["--fork", "--", program, .. arguments]) { Environment = DotnetRoot(), Drain = s_drain };
 
     // The apphost finds a runtime that is not in a usual place only by this variable.
     private static Dictionary<string, string> DotnetRoot() =>

@@ -1,5 +1,5 @@
 // A change that must be confirmed: proves that a new connection gets through, keeps the change, counts down. Works without the circuit, which may hang on a way that is gone.
-const settle = 1000, patience = 6000, between = 3000;
+const settle = 1000, patience = 15000, between = 3000;
 let deadline = null;
 
 // While a change waits the server ends every connection after its answer, so a request that met an old one (409) is repeated over a new one.
