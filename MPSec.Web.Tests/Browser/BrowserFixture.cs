@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
+using MPSec.Changes;
 using MPSec.Components;
 using MPSec.Hosting;
 using MPSec.Hosting.Auth;
@@ -63,6 +64,7 @@ public sealed class BrowserFixture : IAsyncLifetime
         _browser = await _playwright.Chromium.LaunchAsync(new()
         {
             ExecutablePath = Chromium,
+            Timeout = 120_000,
             Args =
             [
                 "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
@@ -97,6 +99,7 @@ public sealed class BrowserFixture : IAsyncLifetime
             StorageState = look.SignedIn ? _session : null,
         });
         context.SetDefaultTimeout(90_000); // a loaded 2-core machine must not fail a test
+        await context.AddInitScriptAsync(BrowserPage.NoteToasts);
         if (prepare is not null)
         {
             await prepare(context);
@@ -111,6 +114,9 @@ public sealed class BrowserFixture : IAsyncLifetime
 
         return page;
     }
+
+    /// <summary>Waits until no change waits to be confirmed: a page shows what the kernel has, and confirms a moment later.</summary>
+    public Task SettledAsync() => LabScope.UntilAsync(() => App.Services.GetRequiredService<ChangeJournal>().PendingAsync().GetAwaiter().GetResult() is null, "no change waits");
 
     public async ValueTask DisposeAsync()
     {
@@ -162,6 +168,17 @@ public sealed class BrowserPage : IAsyncDisposable
 
     /// <summary>Set by tests that provoke errors on purpose, such as a cut connection.</summary>
     public bool ExpectsErrors { get; set; }
+
+    /// <summary>Script for every page: messages stay for five seconds only, so what has been shown is written down.</summary>
+    internal const string NoteToasts = """
+        window.toastsSeen = new Set();
+        new MutationObserver(() => document.querySelectorAll("[data-toast]").forEach(t => toastsSeen.add(t.dataset.toast))).observe(document, { childList: true, subtree: true });
+        """;
+
+    /// <summary>Waits for a message of this kind since the document was loaded.</summary>
+    public Task ToastAsync(string kind) => ToastAsync(Page, kind);
+
+    internal static Task ToastAsync(IPage page, string kind) => page.WaitForFunctionAsync("kind => window.toastsSeen.has(kind)", kind);
 
     /// <summary>Waits until buttons work.</summary>
     public Task WaitInteractiveAsync() => Page.WaitForSelectorAsync("[data-interactive=true]");

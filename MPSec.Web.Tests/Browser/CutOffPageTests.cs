@@ -17,7 +17,7 @@ public sealed class CutOffPageTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Assert.SkipUnless(File.Exists(Chromium), $"{Chromium} is not installed");
-        _served = await ServedNamespace.StartAsync(confirmSeconds: 8, listensEverywhere: true);
+        _served = await ServedNamespace.StartAsync(confirmSeconds: 20, listensEverywhere: true);
 
         // The browser sits where the administrator sits.
         var launcher = Path.Combine(_served.Folder, "chromium");
@@ -27,6 +27,7 @@ public sealed class CutOffPageTests : IAsyncLifetime
         _browser = await _playwright.Chromium.LaunchAsync(new()
         {
             ExecutablePath = launcher,
+            Timeout = 120_000,
             Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
     }
@@ -58,7 +59,7 @@ public sealed class CutOffPageTests : IAsyncLifetime
 
         await Assertions.Expect(page.Locator("dialog.keep[data-probe=bad]")).ToBeVisibleAsync();
         await ShotAsync(page, "cutoff-countdown");
-        await Assertions.Expect(page.Locator("[data-ended=rolledback]")).ToContainTextAsync("Nobody confirmed it within 8 s. The state before is back");
+        await Assertions.Expect(page.Locator("[data-ended=rolledback]")).ToContainTextAsync("Nobody confirmed it within 20 s. The state before is back");
         await ShotAsync(page, "cutoff-report");
         // The kernel finishes by itself: duplicate address detection takes its time.
         await LabScope.UntilAsync(() => before == _served.Snapshot(), "the state before is back");
@@ -78,7 +79,7 @@ public sealed class CutOffPageTests : IAsyncLifetime
         await row.GetByRole(AriaRole.Textbox).FillAsync("6");
         await row.GetByRole(AriaRole.Button, new() { Name = "Apply" }).ClickAsync();
         await first.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Apply change" }).ClickAsync();
-        await Assertions.Expect(first.Locator(".toast[data-toast=success]")).ToBeVisibleAsync();
+        await BrowserPage.ToastAsync(first, "success");
         Assert.Null(await _served!.Journal.PendingAsync(Token));
 
         // One that a program applied for this person: every page of the person asks, and keeps it.
@@ -143,6 +144,7 @@ public sealed class CutOffPageTests : IAsyncLifetime
     {
         var context = await _browser!.NewContextAsync(new() { ViewportSize = new() { Width = 1440, Height = 900 }, Locale = "en-US" });
         context.SetDefaultTimeout(90_000);
+        await context.AddInitScriptAsync(BrowserPage.NoteToasts);
         Assertions.SetDefaultExpectTimeout(60_000);
         var page = await context.NewPageAsync();
         await SignInAsync(page, ServedNamespace.Url + "/");

@@ -122,10 +122,12 @@ public sealed class HistoryPageTests(BrowserFixture browser) : IAsyncLifetime
         await page.UrlAsync(u => u.Contains("find=path3", StringComparison.Ordinal));
         await Assertions.Expect(page.Page.Locator("#find")).ToHaveValueAsync("path3");
         await Assertions.Expect(page.Page.Locator("tr[data-event=events-lost]")).ToHaveCountAsync(0);
+        var ups = page.Page.Locator("tr[data-event=link-up]", new() { HasText = "path3" });
+        var before = await ups.CountAsync(); // the lab may have been listened to while it was built
         NamespaceScope.Ip(_spec.A, "link", "set", "path3", "down");
         await Assertions.Expect(page.Page.Locator("tr[data-event=link-down]", new() { HasText = "path3" })).ToHaveCountAsync(1);
         NamespaceScope.Ip(_spec.A, "link", "set", "path3", "up");
-        await Assertions.Expect(page.Page.Locator("tr[data-event=link-up]", new() { HasText = "path3" })).ToHaveCountAsync(1);
+        await Assertions.Expect(ups).ToHaveCountAsync(before + 1);
         await using var other = await browser.OpenAsync(new(Height: 1000, Theme: "dark", Language: "ko"), $"/connections?gateway={_spec.A}&tab=timeline");
         await Assertions.Expect(other.Page.Locator("tr[data-event=link-up]")).Not.ToHaveCountAsync(0);
         await other.ShotAsync("history-timeline-dark-ko", fullPage: false);

@@ -14,7 +14,7 @@ public sealed class JobsPageTests(BrowserFixture fixture) : IClassFixture<Browse
         var name = $"{width}-{theme}-{language}";
         await using var page = await fixture.OpenAsync(new(width, width == 390 ? 844 : 900, theme, language), "/jobs");
         await page.Page.ClickAsync("[data-start=shown]");
-        await page.Page.WaitForSelectorAsync(".steps li.now:nth-child(2)");
+        await page.Page.WaitForSelectorAsync(".steps li:nth-child(2).now, .steps li:nth-child(2).done");
         await page.Page.WaitForSelectorAsync(".ln .tx:has-text('<b>not markup</b>')");
         await page.ShotAsync("job-running-" + name, fullPage: false);
         Assert.Equal(0, await page.Page.Locator(".ln b").CountAsync());

@@ -10,7 +10,7 @@ namespace MPSec.Tests.Browser;
 [Collection(nameof(BrowserTests))]
 public sealed class MptcpSettingsPageTests(BrowserFixture browser) : IAsyncLifetime
 {
-    private static readonly string s_name = "mpb" + Guid.NewGuid().ToString("N")[..6];
+    private readonly string _name = "mpb" + Guid.NewGuid().ToString("N")[..6];
     private LabSpec? _spec;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -19,16 +19,16 @@ public sealed class MptcpSettingsPageTests(BrowserFixture browser) : IAsyncLifet
     {
         using var scope = new NamespaceScope(); // skips where namespaces cannot be made
         Assert.SkipUnless(File.Exists("/usr/bin/chromium"), "/usr/bin/chromium is not installed");
-        _spec = LabSpec.Parse(s_name, "20,30,50", null, 50, out _)!;
+        _spec = LabSpec.Parse(_name, "20,30,50", null, 50, out _)!;
         await browser.App.Services.GetRequiredService<LabService>().UpAsync(_spec, ChangeActor.System, Token);
-        await browser.App.Services.GetRequiredService<LabTransferService>().StartAsync(s_name, new(), ChangeActor.System, Token);
+        await browser.App.Services.GetRequiredService<LabTransferService>().StartAsync(_name, new(), ChangeActor.System, Token);
     }
 
     public async ValueTask DisposeAsync()
     {
         if (_spec is not null)
         {
-            await browser.App.Services.GetRequiredService<LabService>().DownAsync(s_name, ChangeActor.System, CancellationToken.None);
+            await browser.App.Services.GetRequiredService<LabService>().DownAsync(_name, ChangeActor.System, CancellationToken.None);
         }
     }
 
@@ -52,6 +52,7 @@ public sealed class MptcpSettingsPageTests(BrowserFixture browser) : IAsyncLifet
         await dialog.GetByRole(AriaRole.Button, new() { Name = "Apply change" }).ClickAsync();
         await Assertions.Expect(endpoint).ToContainTextAsync("No backup");
         Assert.Contains("id 2 signal backup", NamespaceScope.Ip(_spec.B, "mptcp", "endpoint"));
+        await browser.SettledAsync();
 
         // A change made in a terminal shows without a reload.
         NamespaceScope.Ip(_spec.B, "mptcp", "endpoint", "change", "id", "2", "nobackup");

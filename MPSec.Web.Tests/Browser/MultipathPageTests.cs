@@ -12,7 +12,7 @@ namespace MPSec.Tests.Browser;
 [Collection(nameof(BrowserTests))]
 public sealed class MultipathPageTests(BrowserFixture browser) : IAsyncLifetime
 {
-    private static readonly string s_name = "mpb" + Guid.NewGuid().ToString("N")[..6];
+    private readonly string _name = "mpb" + Guid.NewGuid().ToString("N")[..6];
     private LabSpec? _spec;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -23,16 +23,16 @@ public sealed class MultipathPageTests(BrowserFixture browser) : IAsyncLifetime
     {
         using var scope = new NamespaceScope(); // skips where namespaces cannot be made
         Assert.SkipUnless(File.Exists("/usr/bin/chromium"), "/usr/bin/chromium is not installed");
-        _spec = LabSpec.Default with { Name = s_name };
+        _spec = LabSpec.Default with { Name = _name };
         await browser.App.Services.GetRequiredService<LabService>().UpAsync(_spec, ChangeActor.System, Token);
-        await browser.App.Services.GetRequiredService<LabTransferService>().StartAsync(s_name, new(), ChangeActor.System, Token);
+        await browser.App.Services.GetRequiredService<LabTransferService>().StartAsync(_name, new(), ChangeActor.System, Token);
     }
 
     public async ValueTask DisposeAsync()
     {
         if (_spec is not null)
         {
-            await browser.App.Services.GetRequiredService<LabService>().DownAsync(s_name, ChangeActor.System, CancellationToken.None);
+            await browser.App.Services.GetRequiredService<LabService>().DownAsync(_name, ChangeActor.System, CancellationToken.None);
         }
     }
 
@@ -42,22 +42,14 @@ public sealed class MultipathPageTests(BrowserFixture browser) : IAsyncLifetime
         await using var page = await browser.OpenAsync(new(Height: 1300), "/multipath" + Query);
         await WaitCarryingAsync(page.Page, 4);
 
-        // The page shows the rate of each interval; its mean over the time between two readings of ip must agree with their difference.
-        var rates = new List<double[]>();
-        var (before, started) = (Bytes(), TimeProvider.System.GetTimestamp());
-        for (var i = 0; i < 20; i++)
+        // A machine that stops for half a second in these ten spoils the comparison of a rate that stopped with it.
+        var wrong = await CompareAsync(page.Page);
+        for (var again = 0; again < 5 && wrong is not null; again++)
         {
-            rates.Add(await page.Page.EvalOnSelectorAllAsync<double[]>("article [data-rate]", "e => e.map(x => Number(x.dataset.rate))"));
-            await Task.Delay(500, Token);
+            wrong = await CompareAsync(page.Page);
         }
 
-        var (after, seconds) = (Bytes(), TimeProvider.System.GetElapsedTime(started).TotalSeconds);
-        for (var i = 0; i < 4; i++)
-        {
-            var kernel = (after[i] - before[i]) * 8 / seconds;
-            var shown = rates.Average(r => r[i]);
-            Assert.True(Math.Abs(shown - kernel) <= 0.05 * kernel, $"path{i + 1}: the page says {shown:0} bit/s, the kernel {kernel:0}");
-        }
+        Assert.True(wrong is null, wrong);
 
         Assert.Equal(4, await page.Page.Locator(".if canvas").CountAsync());
         await page.ShotAsync("multipath-light");
@@ -85,6 +77,7 @@ public sealed class MultipathPageTests(BrowserFixture browser) : IAsyncLifetime
         await Assertions.Expect(lane).ToHaveAttributeAsync("data-state", "up");
         await WaitCarryingAsync(page.Page, 4);
         Assert.Equal(routes, NamespaceScope.Ip(_spec.A, "route", "show", "table", "102"));
+        await browser.SettledAsync();
     }
 
     [Fact]
@@ -102,6 +95,7 @@ public sealed class MultipathPageTests(BrowserFixture browser) : IAsyncLifetime
         await Assertions.Expect(on).ToHaveAttributeAsync("aria-pressed", "true");
         Assert.Equal("1", NamespaceScope.In(_spec.A, "sysctl", "-n", "net.mptcp.enabled").Trim());
 
+        await browser.SettledAsync(); // the line is written when the change is confirmed
         var audit = await browser.App.Services.GetRequiredService<AuditLog>().RecentAsync(50, Token);
         foreach (var verb in new[] { "mptcp.off", "mptcp.on" })
         {
@@ -152,6 +146,39 @@ public sealed class MultipathPageTests(BrowserFixture browser) : IAsyncLifetime
             await page.GoAsync("/?gateway=" + gateway);
             await Assertions.Expect(page.Page.GetByText("The gateway cannot be read").First).ToBeVisibleAsync();
         }
+    }
+
+    /// <summary>The page shows the rate of each interval; its mean over the time between two readings of ip must agree with their difference. Null, or what does not.</summary>
+    private async Task<string?> CompareAsync(IPage page)
+    {
+        var rates = new List<double[]>();
+        var (before, started) = Timed();
+        for (var i = 0; i < 20; i++)
+        {
+            rates.Add(await page.EvalOnSelectorAllAsync<double[]>("article [data-rate]", "e => e.map(x => Number(x.dataset.rate))"));
+            await Task.Delay(500, Token);
+        }
+
+        var (after, ended) = Timed();
+        for (var i = 0; i < 4; i++)
+        {
+            var kernel = (after[i] - before[i]) * 8 / (ended - started);
+            var shown = rates.Average(r => r[i]);
+            if (Math.Abs(shown - kernel) > 0.05 * kernel)
+            {
+                return $"path{i + 1}: the page says {shown:0} bit/s, the kernel {kernel:0}";
+            }
+        }
+
+        return null;
+    }
+
+    // The middle of the time that the reading took, in seconds.
+    private (double[] Bytes, double At) Timed()
+    {
+        var begun = TimeProvider.System.GetTimestamp();
+        var bytes = Bytes();
+        return (bytes, (begun + TimeProvider.System.GetTimestamp()) / 2.0 / TimeProvider.System.TimestampFrequency);
     }
 
     private static Task<IJSHandle> WaitCarryingAsync(IPage page, int count) => page.WaitForFunctionAsync(

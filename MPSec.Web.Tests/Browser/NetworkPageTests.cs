@@ -54,8 +54,9 @@ public sealed class NetworkPageTests(BrowserFixture browser) : IAsyncLifetime
 
         await Assertions.Expect(good).ToHaveCountAsync(9);
         await Assertions.Expect(page.Page.Locator(".finding")).ToHaveCountAsync(0);
-        await Assertions.Expect(page.Page.Locator(".toast[data-toast=success]")).ToBeVisibleAsync();
+        await page.ToastAsync("success");
         Assert.Contains("10.99.2.1", NamespaceScope.Ip(_spec.A, "rule", "show", "pref", "1002"), StringComparison.Ordinal);
+        await browser.SettledAsync();
         var audit = await browser.App.Services.GetRequiredService<AuditLog>().RecentAsync(20, Token);
         Assert.Contains(audit, e => e.Verb == "network.routing" && e.Gateway.Contains(_spec.A.Value, StringComparison.Ordinal) && e.Actor == BrowserFixture.UserName);
         await page.AssertAccessibleAsync();

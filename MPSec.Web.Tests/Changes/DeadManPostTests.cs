@@ -18,8 +18,10 @@ public sealed class DeadManPostTests : IAsyncDisposable
     private readonly TempState _state = new();
     private readonly FakeKernel _kernel = new();
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(56));
+    private readonly FakeBootClock _boot = new();
     private readonly CancellationTokenSource _stop = new();
     private ServiceProvider? _services;
+    private Task? _run;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -30,6 +32,11 @@ public sealed class DeadManPostTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
+        if (_run is not null)
+        {
+            await UntilAsync(() => _run.IsCompleted);
+        }
+
         if (_services is not null)
         {
             await _services.DisposeAsync();
@@ -56,7 +63,7 @@ public sealed class DeadManPostTests : IAsyncDisposable
         for (var i = 0; i < 3; i++)
         {
             var change = await OpenAsync();
-            Assert.True(await DeadManPost.CallAsync(_state.Folder, change, Token));
+            Assert.True(await CallAsync(change));
             Assert.True(await Journal.IsGuardedAsync(change, Token));
             await EndAsync(change);
         }
@@ -77,7 +84,8 @@ public sealed class DeadManPostTests : IAsyncDisposable
         _kernel.Values["net.a"] = "1";
         var change = await OpenAsync(milliseconds: 1500);
 
-        Assert.True(await DeadManPost.CallAsync(_state.Folder, change, Token));
+        Assert.True(await CallAsync(change));
+        _boot.Milliseconds += 1500;
         await UntilAsync(() => _kernel.Values["net.a"] == "0");
     }
 
@@ -127,7 +135,7 @@ public sealed class DeadManPostTests : IAsyncDisposable
 
         Assert.Equal("", await SayAsync(text));
 
-        Assert.True(await DeadManPost.CallAsync(_state.Folder, await OpenAsync(), Token));
+        Assert.True(await CallAsync(await OpenAsync()));
     }
 
     [Fact]
@@ -181,7 +189,7 @@ public sealed class DeadManPostTests : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        _services = await _state.StartAsync(s => s.AddSingleton<TimeProvider>(_time).AddMPSecChanges().AddSingleton<IHostKernel>(_kernel));
+        _services = await _state.StartAsync(s => s.AddSingleton<TimeProvider>(_time).AddMPSecChanges().AddSingleton<IHostKernel>(_kernel).AddSingleton<IBootClock>(_boot));
         await _services.GetRequiredService<GatewayModes>().SetAsync(GatewayName.Host, GatewayMode.Managed, s_admin, Token);
     }
 
@@ -190,6 +198,7 @@ public sealed class DeadManPostTests : IAsyncDisposable
     {
         var change = await OpenAsync();
         var run = Task.Run(() => _services!.GetRequiredService<DeadMan>().RunAsync(change, _stop.Token), Token);
+        _run = run;
         while (!File.Exists(Socket) || !await Journal.IsGuardedAsync(change, Token))
         {
             await Task.Delay(10, Token);
@@ -217,6 +226,20 @@ public sealed class DeadManPostTests : IAsyncDisposable
     {
         await Journal.CloseAsync(change, ChangePhase.Applied, null, null, Token);
         await AdvanceAsync(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(100));
+    }
+
+    /// <summary>Calls until it is heard: the answer of a busy machine may come too late, then the journal tells.</summary>
+    private async Task<bool> CallAsync(Guid change)
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            if (await DeadManPost.CallAsync(_state.Folder, change, Token) || await Journal.IsGuardedAsync(change, Token))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private async Task<string> SayAsync(string text)

@@ -65,7 +65,7 @@ public sealed class ChangeDeskTests : BunitContext, IAsyncLifetime
         Assert.True(answer.IsDone, answer.Refusal);
         Assert.Equal("0", _kernel.Values["net.mptcp.enabled"]);
         Assert.Null(await Changes.PendingAsync(Token));
-        Assert.Empty(bar.FindAll("dialog, [data-pending], [data-ended]"));
+        bar.WaitForAssertion(() => Assert.Empty(bar.FindAll("dialog, [data-pending], [data-ended]")), s_patience);
     }
 
     [Fact]
@@ -77,8 +77,8 @@ public sealed class ChangeDeskTests : BunitContext, IAsyncLifetime
         var running = Desk.RunAsync(Wish("net.mptcp.enabled", "0") with { AlwaysAsk = false }, s_mina);
         bar.WaitForAssertion(() => Assert.Contains("sysctl -w net.mptcp.enabled=0", bar.Find("dialog.keep").TextContent, StringComparison.Ordinal), s_patience);
         var waiting = await Changes.PendingAsync(Token);
-        Assert.Equal(waiting!.Id, Desk.Asks);
-        await Changes.RollbackAsync(waiting.Id, s_mina, Token);
+        bar.WaitForAssertion(() => Assert.Equal(waiting!.Id, Desk.Asks), s_patience);
+        await Changes.RollbackAsync(waiting!.Id, s_mina, Token);
         var answer = await running.WaitAsync(s_patience, Token);
 
         Assert.False(answer.IsDone);

@@ -31,7 +31,13 @@ public sealed class SystemApiTests
         using var client = ApiTokenTests.Client(app, made.Secret);
         Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/api/v1/gateways/no-such-one/system", Token)).StatusCode);
 
+        // The kernel's time waited for input may go back, then that processor's share of this interval is not known.
         var reply = await client.GetFromJsonAsync<JsonElement>($"/api/v1/gateways/{a}/system", Token);
+        for (var again = 0; again < 50 && !IsWhole(reply.GetProperty("machine")); again++)
+        {
+            reply = await client.GetFromJsonAsync<JsonElement>($"/api/v1/gateways/{a}/system", Token);
+        }
+
         var known = NamespaceScope.IpJson(a, "-d", "-s", "-j", "addr", "show");
         var interfaces = reply.GetProperty("interfaces").EnumerateArray().ToDictionary(i => i.GetProperty("index").GetInt32());
         Assert.Equal(known.GetArrayLength(), interfaces.Count);
@@ -64,8 +70,12 @@ public sealed class SystemApiTests
         var machine = reply.GetProperty("machine");
         Assert.Equal(NamespaceScope.Run("uname", "-n").Trim(), machine.GetProperty("identity").GetProperty("hostName").GetString());
         Assert.InRange(machine.GetProperty("cpu").GetProperty("busy").GetDouble(), 0, 100.0001);
-        Assert.Equal(File.ReadAllLines("/proc/stat").Count(l => l.StartsWith("cpu", StringComparison.Ordinal)) - 1, machine.GetProperty("processors").GetArrayLength());
+        Assert.Equal(Processors(), machine.GetProperty("processors").GetArrayLength());
         Assert.True(machine.GetProperty("busiest").GetArrayLength() > 0);
         Assert.True(machine.GetProperty("processesByState").EnumerateObject().Sum(s => s.Value.GetInt32()) == machine.GetProperty("processes").GetInt32());
     }
+
+    private static int Processors() => File.ReadAllLines("/proc/stat").Count(l => l.StartsWith("cpu", StringComparison.Ordinal)) - 1;
+
+    private static bool IsWhole(JsonElement machine) => machine.GetProperty("cpu").ValueKind == JsonValueKind.Object && machine.GetProperty("processors").GetArrayLength() == Processors();
 }

@@ -20,12 +20,15 @@ public sealed class FakeClone : IDisposable
         Machine.InstallAllPackages();
         foreach (var file in Directory.GetFiles(Path.Combine(ScriptSandbox.Repository, "installer"), "*", SearchOption.AllDirectories))
         {
-            Machine.Write("clone/" + Path.GetRelativePath(ScriptSandbox.Repository, file), File.ReadAllText(file));
-        }
+            var copy = "clone/" + Path.GetRelativePath(ScriptSandbox.Repository, file);
+            if (file.EndsWith(".sh", StringComparison.Ordinal))
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(Machine.In(copy))!);
+                File.CreateSymbolicLink(Machine.In(copy), file); // what is executed is not written here, see stub.sh
+                continue;
+            }
 
-        foreach (var script in Directory.GetFiles(Machine.In("clone/installer"), "*.sh"))
-        {
-            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Machine.Write(copy, File.ReadAllText(file));
         }
 
         foreach (var file in (string[])["MPSec.Web/Program.cs", "Directory.Build.props", "global.json", "BannedSymbols.txt", ".editorconfig"])
@@ -46,6 +49,9 @@ public sealed class FakeClone : IDisposable
 
     /// <summary>The state folder.</summary>
     public string State => Machine.In("state");
+
+    /// <summary>File without which the health question is not answered: the made server writes it when it has begun.</summary>
+    public string? AnswersWhenThereIs { get; set; }
 
     /// <summary>How often MPSec was built.</summary>
     public int Builds => Machine.Calls.Split('\n').Count(call => call.StartsWith("dotnet publish", StringComparison.Ordinal));
@@ -103,19 +109,36 @@ public sealed class FakeClone : IDisposable
             while (true)
             {
                 using var client = await _health.AcceptTcpClientAsync(_stop.Token);
-                await using var stream = client.GetStream();
-                using var request = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
-                while (await request.ReadLineAsync(_stop.Token) is { Length: > 0 })
-                {
-                    // To the empty line: who answers and closes with bytes unread resets the connection.
-                }
-
-                await stream.WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), _stop.Token);
+                await AnswerAsync(client);
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or IOException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
             // The test is over.
+        }
+    }
+
+    private async Task AnswerAsync(TcpClient client)
+    {
+        try
+        {
+            await using var stream = client.GetStream();
+            using var request = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
+            while (await request.ReadLineAsync(_stop.Token) is { Length: > 0 })
+            {
+                // To the empty line: who answers and closes with bytes unread resets the connection.
+            }
+
+            while (AnswersWhenThereIs is { } file && new FileInfo(file) is not { Exists: true, Length: > 0 })
+            {
+                await Task.Delay(20, _stop.Token);
+            }
+
+            await stream.WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), _stop.Token);
+        }
+        catch (IOException)
+        {
+            // Who asked has gone.
         }
     }
 }

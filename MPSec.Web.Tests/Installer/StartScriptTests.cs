@@ -13,6 +13,7 @@ public sealed class StartScriptTests : IDisposable
     public async Task Start_Detached_BuildsStartsAndShowsAddressAndLink()
     {
         _clone.SetServer($"[[ $1 != serve ]] || {{ echo http://127.0.0.1/setup?token=abc >{_clone.State}/first-administrator-link; exec sleep 60; }}");
+        _clone.AnswersWhenThereIs = Path.Combine(_clone.State, "first-administrator-link");
         var result = await _clone.StartAsync("--detach", "--lab");
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains($"MPSec is running: http://127.0.0.1:{_clone.Port}/\n", result.Output, StringComparison.Ordinal);

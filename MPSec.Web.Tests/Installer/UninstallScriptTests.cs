@@ -50,7 +50,7 @@ public sealed class UninstallScriptTests : IDisposable
         var result = await UninstallAsync();
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains($"  process {waits.Id}, which waited to undo unconfirmed changes\n", result.Output, StringComparison.Ordinal);
-        Assert.True(waits.WaitForExit(0));
+        Assert.True(waits.WaitForExit(20_000));
         Assert.False(other.HasExited);
         other.Kill();
     }

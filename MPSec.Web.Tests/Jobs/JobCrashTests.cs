@@ -85,7 +85,7 @@ public sealed class JobCrashTests : IDisposable
             using var server = Serve();
             if (kills < wanted)
             {
-                await UntilAsync(() => File.Exists(ready) || server.HasExited);
+                await UntilAsync(() => (File.Exists(ready) && (kills > 0 || File.Exists(Path.Combine(evidence, "starts")))) || server.HasExited);
                 await Task.Delay(random.Next(0, 500), Token);
                 server.Kill();
                 kills++;

@@ -88,7 +88,7 @@ internal sealed class JobHost : IAsyncDisposable
     public async Task<JobRun> UntilAsync(long id, Func<JobRun, bool> reached)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        limit.CancelAfter(TimeSpan.FromMinutes(5));
         JobRun? run = null;
         try
         {

@@ -81,8 +81,9 @@ public sealed class JobRecoveryTests : IDisposable
     [Fact]
     public async Task Stop_WhileProgramRuns_LeavesItAndTheNextServerFollowsIt()
     {
+        var leave = Path.Combine(_state.Root, "leave");
         var kind = new FakeKind("k", FakeKind.Step("a", async context =>
-            context.Outcome = $"code {await context.RunProgramAsync("p", new ProgramCall("/bin/sh", "-c", "echo one; sleep 1.5; echo two; exit 3"))}"))
+            context.Outcome = $"code {await context.RunProgramAsync("p", new ProgramCall("/bin/sh", "-c", "echo one; until [ -e \"$0\" ]; do sleep 0.1; done; echo two; exit 3", leave))}"))
         { Resumable = false };
         long id;
         await using (var before = await JobHost.StartAsync(_state.Folder, workers: true, kind))
@@ -93,6 +94,7 @@ public sealed class JobRecoveryTests : IDisposable
 
         Assert.NotEmpty(ChildProbe.Living(_state.Folder, id));
         await using var after = await JobHost.StartAsync(_state.Folder, workers: true, kind);
+        await File.WriteAllTextAsync(leave, "", Token);
         var run = await after.EndAsync(id);
         Assert.Equal((JobState.Succeeded, "code 3"), (run.State, run.Steps[0].Outcome));
         Assert.Contains(run.Marks, mark => mark.Kind == JobMarkKind.Reattached);

@@ -123,9 +123,10 @@ public sealed class SamplerTests
 
     private static async Task UntilAsync(Func<bool> condition)
     {
+        var begun = Environment.TickCount64;
         while (!condition())
         {
-            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+            Assert.True(Environment.TickCount64 - begun < 120_000, "did not come");
             await Task.Delay(1, TestContext.Current.CancellationToken);
         }
     }

@@ -21,7 +21,7 @@ public sealed class ChangesBenchTests
         Assert.Equal((16, 16), (report.PreviewedOperations, report.PreviewedCommands));
         Assert.True(report.OwnPerSecond > 0 && report.ToolPerSecond > 0 && report.Ratio > 0 && report.PreviewMs > 0 && report.PreviewOneByOneMs > 0);
         Assert.True(report.ArmColdMs > report.ArmWarmMs);
-        Assert.DoesNotContain(NamespaceThread.List(), n => n.Value.StartsWith($"mpbench-{Environment.ProcessId}-c", StringComparison.Ordinal));
+        Assert.DoesNotContain(NamespaceThread.List(), n => n == BenchNamespaces.Name('c') || n == BenchNamespaces.Name('d'));
         Assert.Contains(steps, s => s.StartsWith("round 1: load ", StringComparison.Ordinal));
     }
 

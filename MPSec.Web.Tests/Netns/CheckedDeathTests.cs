@@ -56,7 +56,7 @@ public sealed class CheckedDeathTests
     private static async Task BothKilledTooLateAsync(ServedNamespace served)
     {
         using var http = served.NewClient();
-        Assert.Equal(HttpStatusCode.Accepted, (await ServedNamespace.ApplyAsync(http, s_harmless, 5)).StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, (await ServedNamespace.ApplyAsync(http, s_harmless, 15)).StatusCode);
         var before = Assert.Single(await served.Journal.UnendedChecksAsync(Token));
         await served.KillServerAsync();
         ServedNamespace.EndGuard(before);
@@ -74,7 +74,7 @@ public sealed class CheckedDeathTests
         }
 
         Assert.Equal(ChangeOutcome.RolledBack, report.Outcome);
-        Assert.StartsWith("nobody confirmed it within 5 s; the state before is back", report.Sentence, StringComparison.Ordinal);
+        Assert.StartsWith("nobody confirmed it within 15 s; the state before is back", report.Sentence, StringComparison.Ordinal);
         Assert.DoesNotContain("10.66.1.7/24", NamespaceScope.Ip(served.Host, "addr"));
     }
 

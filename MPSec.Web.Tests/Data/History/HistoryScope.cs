@@ -48,10 +48,16 @@ internal sealed class HistoryScope : IAsyncDisposable
         await WaitAsync(s => s.State == HistoryState.Writing);
     }
 
-    public async Task WaitAsync(Func<HistoryStatus, bool> holds)
+    /// <summary>Waits for a status and returns it: the next one may come at once.</summary>
+    public async Task<HistoryStatus> WaitAsync(Func<HistoryStatus, bool> holds)
     {
-        while (!holds(Store.Status))
+        while (true)
         {
+            if (Store.Status is var status && holds(status))
+            {
+                return status;
+            }
+
             await Task.Delay(20, Token);
         }
     }

@@ -58,13 +58,13 @@ public sealed class KernelDownloadTests : IDisposable
             await Assert.ThrowsAsync<IOException>(() => FetchAsync(cut));
         }
 
-        var first = true;
+        var asks = 0;
         using var server = new FakeFileServer(async (r, to) =>
         {
+            var first = Interlocked.Increment(ref asks) == 1;
             await FakeFileServer.SendAsync(r, to, s_content, Tag, cutAfter: first ? 123_456 : null);
             if (first)
             {
-                first = false;
                 await Task.Delay(Timeout.Infinite, Token); // until the client is gone
             }
         });

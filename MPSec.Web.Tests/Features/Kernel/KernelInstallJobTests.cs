@@ -52,7 +52,7 @@ public sealed class KernelInstallJobTests
         machine.Start();
         using var watch = new KernelBootWatch(machine.Service, machine.Store, TimeProvider.System, NullLogger<KernelBootWatch>.Instance);
         await watch.StartAsync(Token);
-        for (var tries = 0; tries < 500 && machine.Store.Read() is not { State: KernelBootState.Trial, Checks.IsEmpty: false }; tries++)
+        for (var tries = 0; tries < 3000 && machine.Store.Read() is not { State: KernelBootState.Trial, Checks.IsEmpty: false }; tries++)
         {
             await Task.Delay(20, Token);
         }

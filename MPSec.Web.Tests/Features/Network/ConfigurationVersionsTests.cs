@@ -87,7 +87,7 @@ public sealed class ConfigurationVersionsTests : IAsyncDisposable
         await StartAsync();
         for (var round = 0; round < 5; round++)
         {
-            var results = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Task.Run(async () =>
+            var results = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => Task.Run(async () =>
             {
                 try
                 {

@@ -74,7 +74,7 @@ public sealed class ServeStateTests : IDisposable
             _ = process.StandardOutput.ReadToEndAsync(Token);
             foreach (var signal in (int[])[15, 15, 2, 15]) // SIGTERM, SIGINT
             {
-                Assert.Equal(0, LibC.Kill(process.Id, signal));
+                Assert.True(LibC.Kill(process.Id, signal) == 0 || process.HasExited);
             }
 
             await process.WaitForExitAsync(Token).WaitAsync(TimeSpan.FromSeconds(60), Token);

@@ -33,7 +33,7 @@ public sealed class LoadFaultTests
     public async Task Page_ThatStopsReading_IsEndedAndLeavesNothing()
     {
         await using var pages = await OpenPages.StartAsync(s => s
-            .Configure<HubOptions>(o => (o.KeepAliveInterval, o.ClientTimeoutInterval) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3)))
+            .Configure<HubOptions>(o => (o.KeepAliveInterval, o.ClientTimeoutInterval) = (TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(20)))
             .Configure<CircuitOptions>(o => o.DisconnectedCircuitRetentionPeriod = TimeSpan.FromSeconds(1)));
         var good = await pages.OpenAsync();
         var frozen = await pages.OpenAsync();
@@ -75,8 +75,8 @@ public sealed class LoadFaultTests
     [InlineData(true)]
     public async Task List_ThatGoesWhileTheBrowserDoesNotAnswer_EndsThePageOnlyWithAShortLimit(bool isShort)
     {
-        await using var pages = await OpenPages.StartAsync(s => _ = isShort ? s.Configure<CircuitOptions>(o => o.JSInteropDefaultCallTimeout = TimeSpan.FromMilliseconds(300)) : s);
-        Assert.Equal(isShort ? TimeSpan.FromMilliseconds(300) : JsLimit.Others, pages.App.Program.Services.GetRequiredService<IOptions<CircuitOptions>>().Value.JSInteropDefaultCallTimeout);
+        await using var pages = await OpenPages.StartAsync(s => _ = isShort ? s.Configure<CircuitOptions>(o => o.JSInteropDefaultCallTimeout = TimeSpan.FromSeconds(5)) : s);
+        Assert.Equal(isShort ? TimeSpan.FromSeconds(5) : JsLimit.Others, pages.App.Program.Services.GetRequiredService<IOptions<CircuitOptions>>().Value.JSInteropDefaultCallTimeout);
         var page = await pages.OpenAsync("/jobs");
         await page.GoAsync(pages.Page(ListPage.Path));
         await OpenPages.UntilAsync(() => page.Calls.Any(c => c.EndsWith("Virtualize.init", StringComparison.Ordinal)), () => string.Join(", ", page.Calls));
