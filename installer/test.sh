@@ -9,7 +9,8 @@ usage() {
 Usage: sudo ./installer/test.sh [--no-setup] [ARGUMENT]...
 
 Installs what the tests need, builds MPSec and runs all tests. Tests that need root, a browser or a kernel with
-Multipath TCP are skipped, with the reason, where there is none.
+Multipath TCP are skipped, with the reason, where there is none. Up to three tests that fail are run once more, alone;
+those that pass then are counted as passed and named.
 
   --no-setup    install no packages
   ARGUMENT      handed to 'dotnet test', for example: -- --filter-class 'MPSec.Tests.Installer.*'
