@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using MPSec.Live;
 
@@ -120,6 +121,30 @@ public sealed class LiveStoreTests
         Assert.Equal(1, calls);
     }
 
+    [Theory]
+    [InlineData(true, LogLevel.Debug)]
+    [InlineData(false, LogLevel.Error)]
+    public async Task Publish_SubscriberFails_IsAnErrorUnlessItIsBeingClosed(bool closing, LogLevel level)
+    {
+        var log = new LevelLog();
+        var store = new LiveStore<string>(log);
+        var calls = 0;
+        var again = new TaskCompletionSource();
+        using var subscription = store.Subscribe(_ =>
+        {
+            if (++calls == 2)
+            {
+                again.SetResult();
+            }
+
+            throw closing ? new ObjectDisposedException("page") : new InvalidOperationException("page");
+        });
+        store.Publish("a");
+        Assert.Equal(level, await log.First.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken));
+        store.Publish("b");
+        await again.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken); // it stayed subscribed
+    }
+
     [Fact]
     public void RingBuffer_Overfull_KeepsNewestInOrder()
     {
@@ -132,5 +157,17 @@ public sealed class LiveStoreTests
 
         Assert.Equal([3, 4, 5], ring.ToArray());
         Assert.Equal(3, ring.Count);
+    }
+
+    private sealed class LevelLog : ILogger<LiveStore<string>>
+    {
+        public TaskCompletionSource<LogLevel> First { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => First.TrySetResult(logLevel);
     }
 }

@@ -55,6 +55,9 @@ public sealed partial class LiveStore<T>(ILogger<LiveStore<T>> logger)
     [LoggerMessage(EventId = 1001, Level = LogLevel.Error, Message = "A subscriber of {Store} failed; it stays subscribed")]
     private static partial void LogSubscriberFailed(ILogger logger, Exception exception, string store);
 
+    [LoggerMessage(EventId = 1002, Level = LogLevel.Debug, Message = "A subscriber of {Store} is being closed: {Reason}")]
+    private static partial void LogSubscriberClosing(ILogger logger, string reason, string store);
+
     private void Remove(Subscription subscription)
     {
         lock (_lock)
@@ -118,6 +121,10 @@ public sealed partial class LiveStore<T>(ILogger<LiveStore<T>> logger)
                 try
                 {
                     await Invoke(value);
+                }
+                catch (ObjectDisposedException e)
+                {
+                    LogSubscriberClosing(store._logger, e.Message, typeof(T).Name); // a page that is being closed ends its subscription a moment later
                 }
                 catch (Exception e)
                 {

@@ -12,7 +12,7 @@ namespace MPSec.Features.Kernel;
 public sealed class KernelTrials(ICommandRunner commands)
 {
     private const int LongestEvidence = 200;
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
     // What iproute2 (invarg, NEXT_ARG, do_cmd) and busybox say of words that they do not know; what the kernel says begins with "RTNETLINK answers" or "Error: " and its own words.
     private static readonly string[] s_unknown = ["Object \"", "Command \"", "Usage:", "Unknown ", "BusyBox ", "ip: invalid ", "Error: argument \"", "Error: either \""];
