@@ -69,6 +69,7 @@ public sealed class PathsPageTests(BrowserFixture browser) : IAsyncLifetime
         await using var mine = await browser.OpenAsync(new(Height: 1200), $"/network?gateway={_a}");
         var page = mine.Page;
         await page.ClickAsync("[data-set-up-all]");
+        await page.WaitForSelectorAsync("[data-draft]"); // its banner moves what is clicked next
         await page.ClickAsync("[data-edit=path2]");
         await page.FillAsync("#pe-hops", "10.98.2.2");
         await page.FillAsync("#pe-mtu", "forty");
@@ -120,6 +121,7 @@ public sealed class PathsPageTests(BrowserFixture browser) : IAsyncLifetime
         {
             await using var page = await browser.OpenAsync(new(width, 1200, theme, language), $"/network?gateway={_a}");
             await page.Page.ClickAsync("[data-set-up-all]");
+            await page.Page.WaitForSelectorAsync("[data-draft]"); // its banner moves what is clicked next
             await page.Page.ClickAsync("[data-edit=path3]");
             await page.Page.WaitForSelectorAsync("form[data-editor=path3]");
             await page.ShotAsync($"network-editor-{theme}-{language}-{width}");
@@ -143,6 +145,7 @@ public sealed class PathsPageTests(BrowserFixture browser) : IAsyncLifetime
         await page.GetByRole(AriaRole.Button, new() { Name = "Manage this gateway" }).ClickAsync();
         await ConfirmAsync(page, $"Manage {gateway}");
         await page.ClickAsync("[data-set-up-all]");
+        await page.WaitForSelectorAsync("[data-draft]"); // its banner moves what is clicked next
         for (var i = 1; i <= s_rates.Length; i++)
         {
             await page.ClickAsync($"[data-edit=path{i}]");
@@ -159,7 +162,9 @@ public sealed class PathsPageTests(BrowserFixture browser) : IAsyncLifetime
         await Assertions.Expect(page.Locator("tr[data-path=path4]")).ToContainTextAsync("104");
 
         await opened.GoAsync($"/network?tab=mptcp&gateway={gateway}");
-        await page.GetByRole(AriaRole.Button, new() { Name = side }).ClickAsync();
+        var chosen = page.GetByRole(AriaRole.Button, new() { Name = side });
+        await chosen.ClickAsync();
+        await Assertions.Expect(chosen).ToHaveAttributeAsync("aria-pressed", "true");
         await page.ClickAsync("[data-preset=Aggregate] .btn");
         await ConfirmAsync(page, "Apply change");
         await opened.ToastAsync("success");
