@@ -227,9 +227,9 @@ public sealed class ShellTests(BrowserFixture fixture)
 
     private static async Task WaitForNewPointsAsync(BrowserPage page, int seconds)
     {
-        // A chart that has just been made has no points yet.
-        await page.Page.WaitForFunctionAsync("() => Number(document.querySelector('.live-chart')?.dataset.newest) > 0");
-        var before = await NewestAsync(page);
+        // A chart that has just been made has no points yet, and may take the place of another one between two questions.
+        var first = await page.Page.WaitForFunctionAsync("() => { const newest = Number(document.querySelector('.live-chart')?.dataset.newest); return newest > 0 ? newest : null; }");
+        var before = await first.JsonValueAsync<double>();
         await page.Page.WaitForFunctionAsync($"before => Number(document.querySelector('.live-chart').dataset.newest) > before + {seconds}", before);
     }
 }
