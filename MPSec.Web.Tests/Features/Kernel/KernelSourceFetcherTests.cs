@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MPSec.Features.Kernel;
 using MPSec.Linux.Processes;
+using MPSec.Tests.Netns;
 
 namespace MPSec.Tests.Features.Kernel;
 
@@ -78,6 +79,8 @@ public sealed class KernelSourceFetcherTests
         using var other = Sleep(scope.Into + "2");
         try
         {
+            // A program has no environment yet in the moment in which it is started.
+            await LabScope.UntilAsync(() => new[] { left, other }.All(p => File.ReadAllText($"/proc/{p.Id}/environ").Contains("MPSEC_SOURCE_FOLDER=", StringComparison.Ordinal)), "both have begun");
             using var folder = await KernelSourceFolder.OpenAsync(scope.Into, "x", Token);
             await left.WaitForExitAsync(Token);
             Assert.False(other.HasExited);
