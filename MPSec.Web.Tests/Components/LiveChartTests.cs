@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Bunit;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.JSInterop;
 using MPSec.Components.Charts;
 using MPSec.Live;
 
@@ -86,6 +87,22 @@ public sealed class LiveChartTests : ShellContext
     }
 
     [Fact]
+    public void Tick_CreationWasSwallowed_CreatesThePictureWithAllRows()
+    {
+        Speak("en");
+        var module = JSInterop.SetupModule("./js/liveChart.js");
+        module.AddInvocationHandler(new Swallowed());
+        var ring = new ChartRing(2);
+        ring.Add(s_start, 1, 2);
+        var component = Render<LiveChart>(p => p.Add(c => c.Data, ring).Add(c => c.Series, s_series).Add(c => c.Label, "path1"));
+        component.WaitForAssertion(() => Assert.Single(module.Invocations["create"]));
+        var chart = module.SetupModule("create", _ => true);
+        chart.SetupVoid("setAll", _ => true).SetVoidResult();
+        ring.Add(s_start.AddSeconds(1), 3, 4);
+        component.WaitForAssertion(() => Assert.Equal(2 * 24, ((byte[])Assert.Single(chart.Invocations["setAll"]).Arguments[0]!).Length));
+    }
+
+    [Fact]
     public async Task Tick_OutOfSight_SendsNothingUntilSeen()
     {
         Speak("en");
@@ -144,5 +161,11 @@ public sealed class LiveChartTests : ShellContext
         await published;
 
         page.WaitForAssertion(() => Assert.Equal("1234 ₩1,234", page.Find("p").TextContent));
+    }
+
+    /// <summary>The call that gets no answer, as with a connection that is down for longer than a call may take.</summary>
+    private sealed class Swallowed : JSRuntimeInvocationHandlerBase<IJSObjectReference>
+    {
+        public Swallowed() : base(i => i.Identifier == "create", isCatchAllHandler: false) => SetCanceledBase();
     }
 }

@@ -152,7 +152,7 @@ internal sealed class DeadManPost : IDisposable
         {
             return ProcessMark.Parse($"{(await File.ReadAllTextAsync(file)).Trim().Replace(' ', '/')}/{ProcessMark.Current.Boot}");
         }
-        catch (FileNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null; // It has just gone by itself.
         }

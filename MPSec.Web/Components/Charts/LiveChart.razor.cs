@@ -17,7 +17,7 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
     private DotNetObjectReference<LiveChart>? _self;
     private ExecutionContext? _context;
     private ChartRing? _subscribed;
-    private ChartView _shown;
+    private ChartView? _shown;
     private double _sentUpTo;
     private bool _visible = true;
     private bool _sending;
@@ -118,11 +118,6 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
         }
 
         _shown = View;
-        if (View == ChartView.Chart && _chart is null && !_disposed && !_sending)
-        {
-            await ReachesAsync(CreateAsync());
-        }
-
         await SendAsync();
     }
 
@@ -202,6 +197,11 @@ public sealed partial class LiveChart(IJSRuntime js) : ComponentBase
 
     private async Task SendAsync()
     {
+        if (_chart is null && _shown == ChartView.Chart && View == ChartView.Chart && !_disposed && !_sending)
+        {
+            await ReachesAsync(CreateAsync()); // Also with a tick: a connection that was down may have swallowed the first try.
+        }
+
         if (_chart is null || _sending || !_visible || (Paused && _sentUpTo != 0) || _disposed || View != ChartView.Chart)
         {
             return;

@@ -6,6 +6,7 @@ const charts = new Set();
 document.addEventListener("mpsec:theme", () => charts.forEach(c => c.setTheme()));
 
 export function create(element, owner, config) {
+  charts.forEach(c => c.element === element && c.destroy()); // of a call whose answer a broken connection swallowed
   const chart = new Chart(element, owner, config);
   charts.add(chart);
   return chart;
