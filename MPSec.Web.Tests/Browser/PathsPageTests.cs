@@ -89,6 +89,7 @@ public sealed class PathsPageTests(BrowserFixture browser) : IAsyncLifetime
         await configurations.SaveWithoutChangeAsync(_a, theirs, 0, new("ada", ChangeRole.Administrator), cancellationToken: Token);
         await page.ClickAsync("[data-apply]");
         await Assertions.Expect(page.Locator("[data-conflict]")).ToContainTextAsync("ada saved version 1");
+        await Assertions.Expect(page.Locator("[data-conflict]")).ToBeInViewportAsync(); // beside the button that was pressed
         Assert.Equal(1, (await configurations.CurrentAsync(_a, Token))!.Version);
         Assert.DoesNotContain("102", NamespaceScope.Ip(_a, "rule"), StringComparison.Ordinal);
         await mine.ShotAsync("network-conflict");
